@@ -1,0 +1,50 @@
+#ifndef RENDER_SINK_H
+#define RENDER_SINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "render/image.h"
+
+/*
+ * Where images go. Each kind has its own open function (sink_png.h, sink_mp4.h, sink_y4m.h), which
+ * returns 0 and a sink, or a negative errno after it has printed one line that names the file and
+ * the way out. Then images are pushed in order of time, and the sink is closed, which frees it:
+ *
+ *	sink_push(sink, img, &info);		takes no reference: the sink makes its own if it
+ *needs sink_close(sink, end_ns, true);		false: throw the output away
+ *
+ * Nothing stands under the final name until sink_close(…, true) returned 0, but for a sequence of
+ * files, in which each appears whole. Errors of push and close are printed by the sink, once, and
+ * a sink that failed refuses what follows with the same error. A sink may own threads; push and
+ * close belong to one thread.
+ */
+struct image_info {
+	uint64_t t_ns;	     /* time in the film: shown from here on, until the next image */
+	uint64_t time_ns;    /* unix time that the image shows (end of its window) */
+	uint64_t samples;    /* in its window */
+	const char *options; /* picture options in words, for the file's metadata; or NULL */
+};
+
+struct sink;
+
+struct sink_ops {
+	int (*push)(struct sink *sink, struct image *img, const struct image_info *info);
+	int (*close)(struct sink *sink, uint64_t end_ns, bool keep);
+};
+
+struct sink {
+	const struct sink_ops *ops;
+};
+
+static inline int sink_push(struct sink *sink, struct image *img, const struct image_info *info)
+{
+	return sink->ops->push(sink, img, info);
+}
+
+static inline int sink_close(struct sink *sink, uint64_t end_ns, bool keep)
+{
+	return sink->ops->close(sink, end_ns, keep);
+}
+
+#endif

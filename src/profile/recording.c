@@ -1,0 +1,57 @@
+#include "profile/recording.h"
+
+#include <stdlib.h>
+
+#include "base/xalloc.h"
+
+void recording_init(struct recording *rec)
+{
+	*rec = (struct recording){.meta = {.command_status = -1, .undelivered = -1}};
+	rec->meta.host = xstrdup("");
+	rec->meta.kernel = xstrdup("");
+	rec->meta.arch = xstrdup("");
+	rec->meta.version = xstrdup("");
+	rec->meta.command = xstrdup("");
+	rec->meta.event = xstrdup("");
+	rec->meta.filter = xstrdup("");
+	dict_init(&rec->dict);
+}
+
+void recording_meta_deinit(struct recording_meta *meta)
+{
+	free(meta->host);
+	free(meta->kernel);
+	free(meta->arch);
+	free(meta->version);
+	free(meta->command);
+	free(meta->event);
+	free(meta->filter);
+	*meta = (struct recording_meta){0};
+}
+
+void recording_deinit(struct recording *rec)
+{
+	if (!rec)
+		return;
+	if (rec->close)
+		rec->close(rec);
+	recording_meta_deinit(&rec->meta);
+	dict_deinit(&rec->dict);
+	free(rec->snapshot);
+	*rec = (struct recording){0};
+}
+
+void recording_add_info(struct recording *rec, const struct snapshot_info *info)
+{
+	rec->snapshot =
+	    xgrow(rec->snapshot, &rec->cap_snapshots, rec->n_snapshots + 1, sizeof(*rec->snapshot));
+	rec->snapshot[rec->n_snapshots++] = *info;
+	account_add(&rec->total, &info->account);
+}
+
+int recording_load(struct recording *rec, size_t index, struct snapshot *s)
+{
+	s->n_entries = 0;
+	s->info = rec->snapshot[index];
+	return rec->load(rec, index, s);
+}

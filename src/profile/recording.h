@@ -1,0 +1,64 @@
+#ifndef PROFILE_RECORDING_H
+#define PROFILE_RECORDING_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "profile/dict.h"
+#include "profile/snapshot.h"
+
+/*
+ * A recording, wherever it came from: what collecting leaves behind and all that rendering sees.
+ * The names, stacks and accounts are in memory; the counts of a snapshot are read when asked for,
+ * since a day's recording does not fit.
+ *
+ * Whoever opens one (store/reader.h, import/folded.h) fills it; the others only read.
+ */
+
+/* What is known of how and where the samples were taken. A string that is not known is "". */
+struct recording_meta {
+	char *host, *kernel, *arch, *version; /* version: of the flamelapse that recorded */
+	char *command;			      /* argv[0] of the followed command */
+	int command_status;		      /* as wait() gave it; -1: none, or not known */
+	char *event;			      /* "cpu-clock", "cycles"; "" for imported text */
+	char *filter;			      /* in words, "" for none: "PID 12, 13", "CPU 2" */
+	uint32_t online_cpus;		      /* 0: not known */
+	uint32_t freq_hz;		      /* 0: a period was set, or not known */
+	uint64_t period_ns;		      /* CPU time that a sample stands for; 0: not known */
+	uint64_t interval_ns;		      /* length of a snapshot */
+	int32_t utc_offset_s;		      /* of the host, when it recorded */
+	bool follows_command, includes_idle;
+	int64_t undelivered; /* samples the kernel never delivered; -1: not known */
+	bool finished;	     /* false: the recorder was killed, or is still at work */
+};
+
+struct recording {
+	struct recording_meta meta;
+	struct dict dict;
+	struct snapshot_info *snapshot; /* in order of time, none overlapping */
+	size_t n_snapshots, cap_snapshots;
+	struct account total; /* the sum of all snapshots' accounts */
+	/* Reads the counts of one; `s` is empty or was filled before, and is the caller's. */
+	int (*load)(struct recording *rec, size_t index, struct snapshot *s);
+	void (*close)(struct recording *rec); /* frees `impl` */
+	void *impl;
+};
+
+void recording_init(struct recording *rec);
+/* Calls close(), and frees all. Accepts a recording that was only initialised, or NULL. */
+void recording_deinit(struct recording *rec);
+void recording_meta_deinit(struct recording_meta *meta);
+
+/* Appends the info and adds its account to the total. */
+void recording_add_info(struct recording *rec, const struct snapshot_info *info);
+
+/* Loads snapshot `index` into s, with its info. 0, or a negative errno: -EBADMSG where damaged. */
+int recording_load(struct recording *rec, size_t index, struct snapshot *s);
+
+/* The process's share of CPU time per sample is known, so that widths can be told in CPUs. */
+static inline bool recording_knows_cpus(const struct recording *rec)
+{
+	return rec->meta.period_ns != 0;
+}
+
+#endif
