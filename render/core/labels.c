@@ -1,0 +1,265 @@
+#include "render/core/labels.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/utf8.h"
+
+#define ELLIPSIS "…"
+#define DOTS	 "⋯ "
+#define JOINT	 " ▸ "
+
+static size_t char_bytes(const char *p)
+{
+	unsigned char c = *p;
+
+	return c < 0x80 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+}
+
+static uint32_t char_advance(const struct advances *adv, const char *p, size_t left, size_t *n_ret)
+{
+	uint32_t c = 0;
+
+	*n_ret = utf8_decode(p, p + left, &c);
+	if (!*n_ret)
+		*n_ret = 1;
+	return c < 0x10000 && adv->of[c] ? adv->of[c] : adv->other;
+}
+
+uint32_t label_width_64(const struct advances *adv, int size_px, const char *text, size_t len)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0, n; i < len; i += n)
+		sum += char_advance(adv, text + i, len - i, &n);
+	return (uint32_t)(sum * size_px / 64);
+}
+
+static size_t count_cells(const char *text, size_t len)
+{
+	size_t cells = 0;
+
+	for (size_t i = 0; i < len; i += char_bytes(text + i))
+		cells++;
+	return cells;
+}
+
+struct fitter {
+	const struct advances *adv;
+	int size_px;
+	uint32_t max_64;
+};
+
+static bool fits(const struct fitter *f, const char *text, size_t len)
+{
+	/* A glyph is never narrower than an eighth of its size: spares measuring long names. */
+	return len <= LABEL_MAX_BYTES - 8 && count_cells(text, len) <= LABEL_MAX_CELLS &&
+	       label_width_64(f->adv, f->size_px, text, len) <= f->max_64;
+}
+
+static size_t put(char *buf, const char *text, size_t len)
+{
+	memcpy(buf, text, len);
+	buf[len] = '\0';
+	return len;
+}
+
+/* Drops what stands in <…> and (…), and what follows the parameters, but keeps "operator<". */
+static size_t without_arguments(const char *name, size_t len, char *buf, size_t cap)
+{
+	size_t n = 0;
+	int depth = 0;
+
+	for (size_t i = 0; i < len && n < cap; i++) {
+		char c = name[i];
+		bool opens = c == '<' || c == '(';
+
+		if (opens && n >= 8 && !memcmp(buf + n - 8, "operator", 8)) {
+			while (i < len && n < cap && strchr("<=>()", name[i]))
+				buf[n++] = name[i++];
+			i--;
+			continue;
+		}
+		if (c == '(' && !depth && n && i + 1 < len && strncmp(name + i, "(anonymous", 10))
+			break;
+		depth += opens;
+		if (!depth)
+			buf[n++] = c;
+		if ((c == '>' || c == ')') && depth && !(i && name[i - 1] == '-'))
+			depth--;
+	}
+	return n;
+}
+
+/* The start of the last `parts` components, divided by "::", "." or "/". */
+static size_t last_components(const char *name, size_t len, int parts)
+{
+	for (size_t i = len; i-- > 1;) {
+		bool divides = name[i] == '/' || (name[i] == ':' && name[i - 1] == ':') ||
+			       (name[i] == '.' && i + 1 < len);
+
+		if (divides && --parts == 0)
+			return i + 1;
+	}
+	return 0;
+}
+
+/* Byte offset of the end of the first, or of the start of the last, `cells` characters. */
+static size_t first_cells(const char *text, size_t cells)
+{
+	size_t i = 0;
+
+	while (cells--)
+		i += char_bytes(text + i);
+	return i;
+}
+
+static size_t cut(const struct fitter *f, const char *name, size_t len, char *buf)
+{
+	size_t cells = count_cells(name, len);
+
+	for (size_t keep = cells < LABEL_MAX_CELLS ? cells : LABEL_MAX_CELLS; keep-- > 2;) {
+		size_t tail = keep >= 12 ? keep / 3 : 0;
+		size_t head_bytes = first_cells(name, keep - tail);
+		size_t tail_at = tail ? first_cells(name, cells - tail) : len;
+		size_t n = 0;
+
+		if (keep < 3 && cells > 3)
+			return 0;
+		if (head_bytes + (len - tail_at) > LABEL_MAX_BYTES - 8)
+			continue;
+		memcpy(buf, name, head_bytes);
+		n = head_bytes;
+		memcpy(buf + n, ELLIPSIS, strlen(ELLIPSIS));
+		n += strlen(ELLIPSIS);
+		memcpy(buf + n, name + tail_at, len - tail_at);
+		n += len - tail_at;
+		if (label_width_64(f->adv, f->size_px, buf, n) <= f->max_64) {
+			buf[n] = '\0';
+			return n;
+		}
+	}
+	return 0;
+}
+
+static size_t fit(const struct fitter *f, const char *name, size_t len, char *buf)
+{
+	char bare[512];
+	size_t n, at;
+
+	if (fits(f, name, len))
+		return put(buf, name, len);
+	n = without_arguments(name, len, bare, sizeof(bare));
+	if (n && fits(f, bare, n))
+		return put(buf, bare, n);
+	if (!n || n == sizeof(bare))
+		return cut(f, name, len, buf);
+	for (int parts = 2; parts > 0; parts--) {
+		at = last_components(bare, n, parts);
+		if (at && at < n && fits(f, bare + at, n - at))
+			return put(buf, bare + at, n - at);
+	}
+	at = last_components(bare, n, 1);
+	return cut(f, bare + (at < n ? at : 0), n - (at < n ? at : 0), buf);
+}
+
+size_t label_fit(const struct advances *adv, int size_px, int max_px, const char *name, char *buf)
+{
+	struct fitter f = {adv, size_px, max_px > 0 ? (uint32_t)max_px * 64 : 0};
+
+	buf[0] = '\0';
+	return fit(&f, name, strlen(name), buf);
+}
+
+static bool append(char *buf, size_t *n, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (*n + len > LABEL_MAX_BYTES - 8)
+		return false;
+	memcpy(buf + *n, text, len);
+	*n += len;
+	return true;
+}
+
+size_t label_fit_chain(const struct advances *adv, int size_px, int max_px, const char *const *name,
+		       size_t n, char *buf)
+{
+	struct fitter f = {adv, size_px, max_px > 0 ? (uint32_t)max_px * 64 : 0};
+	uint32_t dots = label_width_64(adv, size_px, DOTS, strlen(DOTS));
+	size_t len = 0, rest;
+	bool whole = true;
+
+	buf[0] = '\0';
+	if (n == 1)
+		return fit(&f, name[0], strlen(name[0]), buf);
+	for (size_t i = 0; i < n && whole; i++)
+		whole = (!i || append(buf, &len, JOINT)) && append(buf, &len, name[i]);
+	/* A chain is several names: it may be longer than one. */
+	if (whole && label_width_64(adv, size_px, buf, len) <= f.max_64) {
+		buf[len] = '\0';
+		return len;
+	}
+	buf[0] = '\0';
+	if (f.max_64 <= dots)
+		return 0;
+	f.max_64 -= dots;
+	rest = fit(&f, name[n - 1], strlen(name[n - 1]), buf);
+	if (!rest || rest + strlen(DOTS) >= LABEL_MAX_BYTES)
+		return buf[0] = '\0', 0;
+	memmove(buf + strlen(DOTS), buf, rest + 1);
+	memcpy(buf, DOTS, strlen(DOTS));
+	return rest + strlen(DOTS);
+}
+
+static bool is_digits(const char *p, size_t n, const char *more)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!(p[i] >= '0' && p[i] <= '9') && !strchr(more, p[i]))
+			return false;
+	return n > 0;
+}
+
+/* Whether the suffix from the dot at p on is one that a compiler put there. */
+static bool is_copy_suffix(const char *p, size_t n)
+{
+	static const char *const known[] = {".constprop", ".isra", ".part", ".cold", ".lto_priv"};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+		size_t k = strlen(known[i]);
+
+		if (n >= k && !memcmp(p, known[i], k) &&
+		    (n == k || (p[k] == '.' && is_digits(p + k + 1, n - k - 1, ""))))
+			return true;
+	}
+	return n > 6 && !memcmp(p, ".llvm.", 6);
+}
+
+size_t label_normalise(const char *name, size_t len, char *buf)
+{
+	static const char hex[] = "abcdefABCDEF";
+	size_t n = len;
+
+	for (;;) {
+		size_t dot = n, at = n;
+
+		while (at > 1 && dot == n)
+			if (name[--at] == '+' && n - at > 3 && !memcmp(name + at, "+0x", 3) &&
+			    is_digits(name + at + 3, n - at - 3, hex))
+				dot = at;
+			else if (name[at] == '.' && is_copy_suffix(name + at, n - at))
+				dot = at;
+		if (dot == n)
+			break;
+		n = dot;
+	}
+	if (n > 2 && name[0] == '0' && name[1] == 'x' && is_digits(name + 2, n - 2, hex)) {
+		static const char unknown[] = "[unknown]";
+
+		n = len < strlen(unknown) ? len : strlen(unknown);
+		memcpy(buf, unknown, n);
+		return n;
+	}
+	memcpy(buf, name, n);
+	return n;
+}

@@ -1,0 +1,69 @@
+#include "render/core/layout.h"
+
+#include <string.h>
+
+void layout_totals(const struct tree *t, const uint64_t *self, uint64_t *total)
+{
+	if (total != self)
+		memcpy(total, self, t->n * sizeof(*total));
+	for (uint32_t i = t->n; i-- > 1;)
+		total[t->parent[i]] += total[i];
+}
+
+/* What is hidden stands, added up, on the box of its innermost shown caller. */
+static void collect_small(const struct tree *t, const uint64_t *total, uint64_t *small,
+			  uint64_t *n_small)
+{
+	memset(small, 0, t->n * sizeof(*small));
+	memset(n_small, 0, t->n * sizeof(*n_small));
+	for (uint32_t i = 1; i < t->n; i++) {
+		uint32_t p = t->parent[i];
+
+		if (t->shown[i] || !t->shown[p] || !total[i])
+			continue;
+		small[t->head[p]] += total[i];
+		n_small[t->head[p]]++;
+	}
+}
+
+uint32_t layout_boxes(const struct tree *t, const uint64_t *total, uint64_t full, int width_px,
+		      uint64_t *scratch, struct box *box)
+{
+	uint64_t *small = scratch, *n_small = small + t->cap, *start = n_small + t->cap;
+	uint32_t n = 0;
+
+	collect_small(t, total, small, n_small);
+	start[0] = 0;
+	for (uint32_t i = 0; i < t->n; i++) {
+		uint64_t at;
+		int x0, x1;
+
+		if (!t->shown[i] || t->head[i] != i || !total[i])
+			continue;
+		at = start[i];
+		x0 = tree_px(at, full, width_px);
+		x1 = tree_px(at + total[i], full, width_px);
+		if (x1 > x0)
+			box[n++] = (struct box){.node = i,
+						.x0_px = x0,
+						.x1_px = x1,
+						.row = t->row[i],
+						.kind = t->kind[i],
+						.value = total[i]};
+		for (uint32_t c = t->first[i]; c < t->first[i + 1]; c++) {
+			start[t->child[c]] = at;
+			at += total[t->child[c]];
+		}
+		x0 = tree_px(at, full, width_px);
+		x1 = tree_px(at + small[i], full, width_px);
+		if (x1 > x0)
+			box[n++] = (struct box){.node = i,
+						.x0_px = x0,
+						.x1_px = x1,
+						.row = t->row[i] + 1,
+						.kind = BOX_SMALL,
+						.value = small[i],
+						.n_small = n_small[i]};
+	}
+	return n;
+}

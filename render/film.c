@@ -1,0 +1,198 @@
+#include "render/film.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "render/draw.h"
+#include "render/scene.h"
+
+#define SECOND_NS      1000000000ull
+#define IMAGES_AT_ONCE 6
+
+struct renderer {
+	struct geometry geo;
+	struct scene *scene;
+	struct drawing *drawing;
+	struct image_pool *pool;
+	struct state state[2]; /* at rest: the one shown, and the next */
+	uint64_t *between;
+	char options[160], plan[160];
+};
+
+static const char *const scale_names[] = {"auto", "cpu", "peak", "share"};
+static const char *const mode_names[] = {"window", "interval", "cumulative"};
+static const char *const theme_names[] = {"light", "dark", "print"};
+
+static void describe(struct renderer *r)
+{
+	const struct scene *s = r->scene;
+	const struct timeline *tl = &s->timeline;
+
+	snprintf(r->options, sizeof(r->options),
+		 "scale %s, mode %s, window %u snapshots, theme %s, %dx%d",
+		 scale_names[s->opt.scale], mode_names[s->opt.mode], tl->window,
+		 theme_names[s->opt.theme], r->geo.width, r->geo.height);
+	snprintf(r->plan, sizeof(r->plan), "%.1f s of film in %u steps of %.2f s, %.1f × speed",
+		 (double)tl->length_ns / SECOND_NS, tl->n_steps,
+		 (double)tl->steps_ns / tl->n_steps / SECOND_NS, tl->speed);
+}
+
+int renderer_create(struct recording *rec, const struct render_options *opt,
+		    struct renderer **r_ret)
+{
+	struct renderer *r = xcalloc(1, sizeof(*r));
+	int err;
+
+	geometry_plan(&r->geo, opt);
+	err = scene_create(rec, opt, r->geo.flame_width, r->geo.max_rows, &r->scene);
+	if (err)
+		goto out;
+	r->drawing = drawing_create(r->scene, &r->geo);
+	if (!r->drawing) {
+		err = -errno;
+		goto out;
+	}
+	r->pool = image_pool_create(r->geo.width, r->geo.height, IMAGES_AT_ONCE);
+	if (!r->pool) {
+		err = -ENOMEM;
+		goto out;
+	}
+	for (int i = 0; i < 2; i++)
+		r->state[i].self = xcalloc(r->scene->tree.cap, sizeof(*r->state[i].self));
+	r->between = xcalloc(r->scene->tree.cap, sizeof(*r->between));
+	describe(r);
+	*r_ret = r;
+	return 0;
+out:
+	renderer_destroy(r);
+	return err;
+}
+
+void renderer_destroy(struct renderer *r)
+{
+	if (!r)
+		return;
+	image_pool_destroy(r->pool);
+	drawing_destroy(r->drawing);
+	scene_destroy(r->scene);
+	free(r->state[0].self);
+	free(r->state[1].self);
+	free(r->between);
+	free(r);
+}
+
+int renderer_width(const struct renderer *r)
+{
+	return r->geo.width;
+}
+
+int renderer_height(const struct renderer *r)
+{
+	return r->geo.height;
+}
+
+const char *renderer_options(const struct renderer *r)
+{
+	return r->options;
+}
+
+const char *renderer_plan(const struct renderer *r)
+{
+	return r->plan;
+}
+
+static int show(struct renderer *r, const struct moment *m, uint64_t t_ns,
+		struct sink *const *sinks, size_t n)
+{
+	struct image *img = image_get(r->pool);
+	struct image_info info = {.t_ns = t_ns,
+				  .time_ns = m->numbers->t1_ns,
+				  .samples = m->numbers->account.taken,
+				  .options = r->options};
+	int err = 0;
+
+	drawing_image(r->drawing, img, m);
+	for (size_t i = 0; i < n && !err; i++)
+		err = sink_push(sinks[i], img, &info);
+	image_unref(img);
+	return err;
+}
+
+static int show_rest(struct renderer *r, const struct state *st, uint64_t t_ns,
+		     struct sink *const *sinks, size_t n)
+{
+	struct moment m = {.self = st->self,
+			   .numbers = st,
+			   .from_ns = st->t0_ns,
+			   .to_ns = st->t1_ns,
+			   .at_rest = true};
+
+	return show(r, &m, t_ns, sinks, n);
+}
+
+static uint64_t mix(uint64_t a, uint64_t b, uint32_t ease)
+{
+	return (uint64_t)(((__uint128_t)a * (65536 - ease) + (__uint128_t)b * ease) >> 16);
+}
+
+static int show_between(struct renderer *r, const struct state *a, const struct state *b,
+			uint32_t ease, uint64_t t_ns, struct sink *const *sinks, size_t n)
+{
+	struct moment m = {.self = r->between,
+			   .numbers = a,
+			   .from_ns = mix(a->t0_ns, b->t0_ns, ease),
+			   .to_ns = mix(a->t1_ns, b->t1_ns, ease)};
+
+	for (uint32_t i = 0; i < r->scene->tree.n; i++)
+		r->between[i] = mix(a->self[i], b->self[i], ease);
+	return show(r, &m, t_ns, sinks, n);
+}
+
+static int close_all(struct sink *const *sinks, size_t n, uint64_t end_ns, int err)
+{
+	for (size_t i = 0; i < n; i++) {
+		int e = sink_close(sinks[i], end_ns, !err);
+
+		err = err ? err : e;
+	}
+	return err;
+}
+
+int renderer_film(struct renderer *r, struct sink *const *sinks, size_t n)
+{
+	const struct timeline *tl = &r->scene->timeline;
+	int err = 0;
+
+	for (uint32_t step = 0; step < tl->n_steps && !err; step++) {
+		struct state *now = &r->state[step % 2], *before = &r->state[1 - step % 2];
+		uint64_t image = timeline_start(tl, step);
+
+		err = scene_state(r->scene, timeline_last(tl, step), now);
+		for (int j = 1; step && j < tl->motion && !err; j++, image++)
+			err = show_between(r, before, now, timeline_ease(j, tl->motion),
+					   image * SECOND_NS / tl->fps, sinks, n);
+		if (!err)
+			err = show_rest(r, now, image * SECOND_NS / tl->fps, sinks, n);
+		log_progress("film: %u %%", (step + 1) * 100 / tl->n_steps);
+	}
+	log_progress_end();
+	return close_all(sinks, n, tl->length_ns, err);
+}
+
+int renderer_sequence(struct renderer *r, struct sink *const *sinks, size_t n)
+{
+	const struct timeline *tl = &r->scene->timeline;
+	int err = 0;
+
+	for (uint32_t i = 0; i < tl->n_snapshots && !err; i++) {
+		err = scene_state(r->scene, i, &r->state[0]);
+		if (!err)
+			err = show_rest(r, &r->state[0], i * SECOND_NS, sinks, n);
+		log_progress("images: %u %%", (i + 1) * 100 / tl->n_snapshots);
+	}
+	log_progress_end();
+	return close_all(sinks, n, tl->n_snapshots * SECOND_NS, err);
+}

@@ -1,0 +1,55 @@
+#ifndef RENDER_SCENE_H
+#define RENDER_SCENE_H
+
+#include <stdint.h>
+
+#include "profile/recording.h"
+#include "render/core/layout.h"
+#include "render/core/timeline.h"
+#include "render/core/tree.h"
+#include "render/options.h"
+
+/*
+ * What all images of a film share: the tree of all its stacks, its scale and its timeline, from
+ * one pass over the recording. Then the state of any window can be asked for; windows that follow
+ * each other cost only the snapshots in which they differ.
+ *
+ * A value is load in thousand-millionths: of a CPU where the recording knows how much CPU time a
+ * sample stands for, else of a sample per interval; of the window itself where the scale is
+ * SCALE_SHARE.
+ */
+#define VALUE_ONE 1000000000u
+
+/* What an image shows at rest: the sum over the snapshots [first, end). */
+struct state {
+	uint32_t first, end;
+	uint64_t t0_ns, t1_ns; /* unix */
+	struct account account;
+	uint64_t unnamed; /* samples whose own function has no name */
+	uint64_t *self;	  /* value of each node of the tree, without its callees */
+};
+
+struct scene {
+	struct recording *rec;
+	struct render_options opt;
+	struct timeline timeline;
+	struct tree tree;
+	uint64_t full;	  /* value of the full width */
+	uint64_t busiest; /* value of the busiest window */
+	bool knows_cpus;
+	/* Value of each snapshot's samples by the kind of their own function: strip[i * BOX_KINDS +
+	 * kind]. */
+	uint64_t *strip;
+	bool has_kind[BOX_KINDS];
+	struct scene_impl *impl;
+};
+
+/* Borrows rec and opt->title. 0, -ENODATA where nothing was sampled, or the recording's error. */
+int scene_create(struct recording *rec, const struct render_options *opt, int flame_width_px,
+		 int max_rows, struct scene **scene_ret);
+void scene_destroy(struct scene *s);
+
+/* Fills st, whose `self` has tree.cap elements and is the caller's. */
+int scene_state(struct scene *s, uint32_t last, struct state *st);
+
+#endif

@@ -1,0 +1,268 @@
+#include "render/words.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define SECOND_NS 1000000000ull
+#define DAY_S	  86400u
+
+/* Text without times starts at the epoch; nobody recorded anything in that year. */
+static bool has_date(const struct scene *s)
+{
+	return s->rec->snapshot[0].t0_ns >= 366 * DAY_S * SECOND_NS;
+}
+
+static uint64_t start_ns(const struct scene *s)
+{
+	return s->rec->snapshot[0].t0_ns;
+}
+
+static uint64_t span_ns(const struct scene *s)
+{
+	return s->rec->snapshot[s->rec->n_snapshots - 1].t1_ns - start_ns(s);
+}
+
+static void elapsed(uint64_t ns, char *buf, size_t size)
+{
+	uint64_t sec = (ns + SECOND_NS / 2) / SECOND_NS;
+
+	if (sec >= 3600)
+		snprintf(buf, size, "%llu:%02llu:%02llu", (unsigned long long)(sec / 3600),
+			 (unsigned long long)(sec / 60 % 60), (unsigned long long)(sec % 60));
+	else
+		snprintf(buf, size, "%llu:%02llu", (unsigned long long)(sec / 60),
+			 (unsigned long long)(sec % 60));
+}
+
+static void time_of_day(uint64_t ns, char *buf, size_t size)
+{
+	unsigned sec = ns / SECOND_NS % DAY_S;
+
+	snprintf(buf, size, "%02u:%02u:%02u", sec / 3600, sec / 60 % 60, sec % 60);
+}
+
+/* The proleptic Gregorian calendar from days since 1970-01-01, counted in eras of 400 years. */
+static void date(uint64_t ns, char *buf, size_t size)
+{
+	uint64_t z = ns / SECOND_NS / DAY_S + 719468, era = z / 146097, doe = z - era * 146097;
+	unsigned yoe = (unsigned)((doe - doe / 1460 + doe / 36524 - doe / 146096) / 365);
+	unsigned doy = (unsigned)(doe - (365 * yoe + yoe / 4 - yoe / 100));
+	unsigned mp = (5 * doy + 2) / 153, day = doy - (153 * mp + 2) / 5 + 1;
+	unsigned month = mp < 10 ? mp + 3 : mp - 9;
+
+	snprintf(buf, size, "%llu-%02u-%02u", (unsigned long long)(yoe + era * 400 + (month <= 2)),
+		 month, day);
+}
+
+static void span(uint64_t ns, char *buf, size_t size)
+{
+	unsigned long long ms = (ns + 500000) / 1000000;
+
+	if (ms < 1000)
+		snprintf(buf, size, "%llu ms", ms);
+	else if (ms < 120000 && ms % 1000)
+		snprintf(buf, size, "%llu.%llu s", ms / 1000, ms / 100 % 10);
+	else if (ms < 120000)
+		snprintf(buf, size, "%llu s", ms / 1000);
+	else
+		elapsed(ns, buf, size);
+}
+
+/* As many decimals as a reader needs to tell two loads apart. */
+static void load(uint64_t value, char *buf, size_t size)
+{
+	unsigned long long hundredths = (value + VALUE_ONE / 200) / (VALUE_ONE / 100);
+
+	if (hundredths < 100)
+		snprintf(buf, size, "0.%02llu", hundredths);
+	else if (value < 100ull * VALUE_ONE)
+		snprintf(buf, size, "%llu.%llu", (hundredths + 5) / 100,
+			 (hundredths + 5) / 10 % 10);
+	else
+		words_count(value / VALUE_ONE, buf, size);
+}
+
+/* A round number without needless zeros: "2", "0.5". */
+static void plain(uint64_t value, char *buf, size_t size)
+{
+	uint64_t thousandths = value / (VALUE_ONE / 1000);
+
+	if (thousandths % 1000 == 0)
+		words_count(thousandths / 1000, buf, size);
+	else if (thousandths % 100 == 0)
+		snprintf(buf, size, "%llu.%llu", (unsigned long long)(thousandths / 1000),
+			 (unsigned long long)(thousandths / 100 % 10));
+	else
+		snprintf(buf, size, "%llu.%02llu", (unsigned long long)(thousandths / 1000),
+			 (unsigned long long)(thousandths / 10 % 100));
+}
+
+void words_count(uint64_t n, char *buf, size_t size)
+{
+	char digits[24], out[32];
+	int len = snprintf(digits, sizeof(digits), "%llu", (unsigned long long)n), at = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i && (len - i) % 3 == 0)
+			out[at++] = ',';
+		out[at++] = digits[i];
+	}
+	out[at] = '\0';
+	snprintf(buf, size, "%s", out);
+}
+
+void words_percent(uint64_t part, uint64_t whole, char *buf, size_t size)
+{
+	uint64_t tenths = whole ? (part * 1000 + whole / 2) / whole : 0;
+
+	if (part && !tenths)
+		snprintf(buf, size, "< 0.1 %%");
+	else if (!part || tenths >= 100)
+		snprintf(buf, size, "%llu %%", (unsigned long long)(tenths + 5) / 10);
+	else
+		snprintf(buf, size, "%llu.%llu %%", (unsigned long long)tenths / 10,
+			 (unsigned long long)tenths % 10);
+}
+
+void words_title(const struct scene *s, char *buf, size_t size)
+{
+	const struct recording_meta *meta = &s->rec->meta;
+
+	if (s->opt.title)
+		snprintf(buf, size, "%s", s->opt.title);
+	else if (*meta->host && *meta->command)
+		snprintf(buf, size, "%s: %s", meta->host, meta->command);
+	else if (*meta->host)
+		snprintf(buf, size, "%s", meta->host);
+	else
+		snprintf(buf, size, "flame graph over time");
+}
+
+void words_subtitle(const struct scene *s, char *buf, size_t size)
+{
+	const struct recording_meta *meta = &s->rec->meta;
+	uint64_t shows = s->timeline.window * (meta->interval_ns ? meta->interval_ns
+								 : s->rec->snapshot[0].t1_ns -
+								       s->rec->snapshot[0].t0_ns);
+	char window[32], what[80] = "";
+
+	if (*meta->filter)
+		snprintf(what, sizeof(what), "%s · ", meta->filter);
+	else if (meta->follows_command)
+		snprintf(what, sizeof(what), "with its descendants · ");
+	else if (meta->online_cpus)
+		snprintf(what, sizeof(what), "all %u CPUs · ", meta->online_cpus);
+	if (meta->freq_hz)
+		snprintf(what + strlen(what), sizeof(what) - strlen(what), "%u Hz · ",
+			 meta->freq_hz);
+	span(shows, window, sizeof(window));
+	if (s->timeline.mode == MODE_CUMULATIVE)
+		snprintf(buf, size, "%simage shows all since the start", what);
+	else
+		snprintf(buf, size, "%simage shows %s", what, window);
+}
+
+void words_clock(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
+{
+	char t[32];
+
+	if (has_date(s)) {
+		time_of_day(time_ns, t, sizeof(t));
+		snprintf(buf, size, "%s UTC", t);
+	} else {
+		elapsed(time_ns - start_ns(s), buf, size);
+	}
+}
+
+void words_date(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
+{
+	char day[32] = "", now[32], whole[32], speed[32];
+	double x = s->timeline.speed;
+
+	if (has_date(s)) {
+		date(time_ns, day, sizeof(day));
+		strcat(day, " · ");
+	}
+	elapsed(time_ns - start_ns(s), now, sizeof(now));
+	elapsed(span_ns(s), whole, sizeof(whole));
+	if (x >= 9.95)
+		snprintf(speed, sizeof(speed), "%.0f", x);
+	else
+		snprintf(speed, sizeof(speed), "%.1f", x);
+	snprintf(buf, size, "%s%s of %s · %s × speed", day, now, whole, speed);
+}
+
+void words_root(const struct scene *s, uint64_t value, char *buf, size_t size)
+{
+	char v[32], full[32];
+
+	if (s->opt.scale == SCALE_SHARE) {
+		snprintf(buf, size, "all · each image is 100 %%");
+	} else if (s->knows_cpus) {
+		load(value, v, sizeof(v));
+		plain((uint64_t)s->rec->meta.online_cpus * VALUE_ONE, full, sizeof(full));
+		if (s->rec->meta.online_cpus)
+			snprintf(buf, size, "all · %s of %s CPUs", v, full);
+		else
+			snprintf(buf, size, "all · %s CPUs", v);
+	} else {
+		load(value, v, sizeof(v));
+		snprintf(buf, size, "all · %s samples per interval", v);
+	}
+}
+
+void words_tick(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
+{
+	if (has_date(s))
+		time_of_day(time_ns, buf, size);
+	else
+		elapsed(time_ns - start_ns(s), buf, size);
+}
+
+void words_ruler(const struct scene *s, uint64_t value, bool last, char *buf, size_t size)
+{
+	uint64_t online = (uint64_t)s->rec->meta.online_cpus * VALUE_ONE;
+	char v[32], all[32];
+
+	if (s->opt.scale == SCALE_SHARE) {
+		snprintf(buf, size, "%llu %%", (unsigned long long)(value / (VALUE_ONE / 100)));
+		return;
+	}
+	if (!last) {
+		plain(value, buf, size);
+		return;
+	}
+	if (value % (VALUE_ONE / 100))
+		load(value, v, sizeof(v));
+	else
+		plain(value, v, sizeof(v));
+	plain(online, all, sizeof(all));
+	if (s->knows_cpus && online && value != online)
+		snprintf(buf, size, "full width = %s of %s CPUs", v, all);
+	else
+		snprintf(buf, size, "%s %s", v, s->knows_cpus ? "CPUs" : "samples per interval");
+}
+
+uint64_t words_ruler_step(uint64_t full)
+{
+	for (uint64_t ten = VALUE_ONE / 100;; ten *= 10) {
+		if (full / (ten * 1) <= 5)
+			return ten;
+		if (full / (ten * 2) <= 5)
+			return ten * 2;
+		if (full / (ten * 5) <= 5)
+			return ten * 5;
+	}
+}
+
+uint64_t words_time_step(uint64_t span_time_ns, int most)
+{
+	static const uint32_t steps_s[] = {1,	 2,    5,     10,    15,    20,	  30,
+					   60,	 120,  300,   600,   900,   1200, 1800,
+					   3600, 7200, 10800, 21600, 43200, 86400};
+
+	for (size_t i = 0; i < sizeof(steps_s) / sizeof(*steps_s); i++)
+		if (span_time_ns / (steps_s[i] * SECOND_NS) < (uint64_t)most)
+			return steps_s[i] * SECOND_NS;
+	return (span_time_ns / (DAY_S * SECOND_NS) / most + 1) * DAY_S * SECOND_NS;
+}
