@@ -27,7 +27,10 @@ TEST(names_are_made_harmless)
 	CHECK_STR(clean("größe▸", strlen("größe▸")), "größe▸");
 	CHECK_STR(clean("a\nb\033[2J", 7), "a\\x0ab\\x1b[2J");
 	CHECK_STR(clean("\xff\xc0\x80", 3), "\\xff\\xc0\\x80");
-	CHECK_STR(clean("a\xe2\x80\xae" "b", 5), "a\\u{202e}b");
+	CHECK_STR(clean("a\xe2\x80\xae"
+			"b",
+			5),
+		  "a\\u{202e}b");
 	CHECK_STR(clean("\xc2\x85", 2), "\\x85");
 	CHECK_STR(clean("\xed\xa0\x80", 3), "\\xed\\xa0\\x80");
 }

@@ -55,8 +55,13 @@ TEST(snapshot_sorts_and_adds_up)
 
 TEST(account_identity)
 {
-	struct account a = {.expected = 10, .taken = 5, .idle = 2, .filtered = 1, .complete = 3,
-			    .truncated = 1, .kernel_only = 1};
+	struct account a = {.expected = 10,
+			    .taken = 5,
+			    .idle = 2,
+			    .filtered = 1,
+			    .complete = 3,
+			    .truncated = 1,
+			    .kernel_only = 1};
 
 	CHECK(!account_balanced(&a));
 	a.lost[LOSS_MISSING] = 2;
