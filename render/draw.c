@@ -266,7 +266,7 @@ static void draw_legend(const struct drawing *d, cairo_t *cr, struct image *img)
 		if (img)
 			text_draw(d->text, img, &style, ALIGN_LEFT, x, from_bottom(geo, 1068), 0,
 				  geo->width, name);
-		x += text_width(d->text, &style, name) + scaled(geo, 44);
+		x += text_width(d->text, &style, name) + scaled(geo, 36);
 	}
 }
 
@@ -288,11 +288,11 @@ static size_t list_chain(const struct drawing *d, uint32_t head)
 		d->chain[n - 1 - i] = swap;
 	}
 	if (t->skips[head])
-		d->chain[n++] = "⋯";
+		d->chain[n++] = "···";
 	return n;
 }
 
-static void choose_label(struct drawing *d, const struct box *b, const struct moment *m)
+static void choose_label(struct drawing *d, const struct box *b)
 {
 	const struct advances *adv = text_advances(d->text, FACE_REGULAR);
 	int room = box_width(d, b) - 2 * scaled(&d->geo, 8);
@@ -304,11 +304,12 @@ static void choose_label(struct drawing *d, const struct box *b, const struct mo
 	if (b->kind == BOX_ROOT) {
 		words_root(d->scene, d->total[0], l->text, sizeof(l->text));
 		n = strlen(l->text);
+	} else if (b->kind == BOX_PROCESS) {
+		n = label_cut(adv, d->row_size_px, room, d->scene->tree.name[b->node], l->text);
 	} else {
 		n = label_fit_chain(adv, d->row_size_px, room, d->chain, list_chain(d, b->node),
 				    l->text);
 	}
-	(void)m;
 	d->label_of[b->node] = n ? ++d->n_labels : 0;
 }
 
@@ -338,7 +339,7 @@ static void draw_labels(struct drawing *d, struct image *img, const struct momen
 			continue;
 		}
 		if (m->at_rest)
-			choose_label(d, b, m);
+			choose_label(d, b);
 		if (d->label_of[b->node])
 			text_draw(d->text, img, &style, ALIGN_LEFT, x + pad, box_y(d, b) + baseline,
 				  x, end - pad / 2, d->label[d->label_of[b->node] - 1].text);
@@ -358,7 +359,7 @@ static void draw_header(const struct drawing *d, struct image *img, const struct
 	       text_draw(d->text, img, &big, ALIGN_RIGHT, right, scaled(geo, 68), 0, geo->width,
 			 words);
 	words_title(d->scene, words, sizeof(words));
-	label_fit(text_advances(d->text, FACE_BOLD), big.size_px, room, words, fitted);
+	label_cut(text_advances(d->text, FACE_BOLD), big.size_px, room, words, fitted);
 	text_draw(d->text, img, &big, ALIGN_LEFT, left, scaled(geo, 68), 0, geo->width, fitted);
 
 	words_date(d->scene, m->numbers->t1_ns, words, sizeof(words));

@@ -6,7 +6,7 @@
 #include "base/utf8.h"
 
 #define ELLIPSIS "…"
-#define DOTS	 "⋯ "
+#define DOTS	 "··· "
 #define JOINT	 " ▸ "
 
 static size_t char_bytes(const char *p)
@@ -171,14 +171,41 @@ size_t label_fit(const struct advances *adv, int size_px, int max_px, const char
 	return fit(&f, name, strlen(name), buf);
 }
 
+size_t label_cut(const struct advances *adv, int size_px, int max_px, const char *name, char *buf)
+{
+	struct fitter f = {adv, size_px, max_px > 0 ? (uint32_t)max_px * 64 : 0};
+	size_t len = strlen(name);
+
+	buf[0] = '\0';
+	return fits(&f, name, len) ? put(buf, name, len) : cut(&f, name, len, buf);
+}
+
 static bool append(char *buf, size_t *n, const char *text)
 {
 	size_t len = strlen(text);
 
-	if (*n + len > LABEL_MAX_BYTES - 8)
+	if (*n + len >= LABEL_MAX_BYTES)
 		return false;
 	memcpy(buf + *n, text, len);
 	*n += len;
+	return true;
+}
+
+/* Joins the last `n` names; false where they do not fit. A chain may be longer than one name. */
+static bool join(const struct fitter *f, const char *const *name, size_t n, bool all, char *buf,
+		 size_t *len_ret)
+{
+	size_t len = 0;
+
+	if (!all && !append(buf, &len, DOTS))
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if ((i && !append(buf, &len, JOINT)) || !append(buf, &len, name[i]))
+			return false;
+	if (label_width_64(f->adv, f->size_px, buf, len) > f->max_64)
+		return false;
+	buf[len] = '\0';
+	*len_ret = len;
 	return true;
 }
 
@@ -187,29 +214,22 @@ size_t label_fit_chain(const struct advances *adv, int size_px, int max_px, cons
 {
 	struct fitter f = {adv, size_px, max_px > 0 ? (uint32_t)max_px * 64 : 0};
 	uint32_t dots = label_width_64(adv, size_px, DOTS, strlen(DOTS));
-	size_t len = 0, rest;
-	bool whole = true;
+	size_t len = 0, longest = 0;
 
-	buf[0] = '\0';
 	if (n == 1)
-		return fit(&f, name[0], strlen(name[0]), buf);
-	for (size_t i = 0; i < n && whole; i++)
-		whole = (!i || append(buf, &len, JOINT)) && append(buf, &len, name[i]);
-	/* A chain is several names: it may be longer than one. */
-	if (whole && label_width_64(adv, size_px, buf, len) <= f.max_64) {
-		buf[len] = '\0';
+		return label_fit(adv, size_px, max_px, name[0], buf);
+	/* The innermost names tell most: as many of them as there is room for. */
+	for (size_t k = 1; k <= n && join(&f, name + n - k, k, k == n, buf, &len); k++)
+		longest = k;
+	if (longest && join(&f, name + n - longest, longest, longest == n, buf, &len))
 		return len;
-	}
-	buf[0] = '\0';
-	if (f.max_64 <= dots)
-		return 0;
-	f.max_64 -= dots;
-	rest = fit(&f, name[n - 1], strlen(name[n - 1]), buf);
-	if (!rest || rest + strlen(DOTS) >= LABEL_MAX_BYTES)
-		return buf[0] = '\0', 0;
-	memmove(buf + strlen(DOTS), buf, rest + 1);
+	f.max_64 = f.max_64 > dots ? f.max_64 - dots : 0;
+	len = fit(&f, name[n - 1], strlen(name[n - 1]), buf);
+	if (!len || len + strlen(DOTS) >= LABEL_MAX_BYTES)
+		return label_fit(adv, size_px, max_px, name[n - 1], buf);
+	memmove(buf + strlen(DOTS), buf, len + 1);
 	memcpy(buf, DOTS, strlen(DOTS));
-	return rest + strlen(DOTS);
+	return len + strlen(DOTS);
 }
 
 static bool is_digits(const char *p, size_t n, const char *more)

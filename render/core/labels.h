@@ -29,9 +29,12 @@ uint32_t label_width_64(const struct advances *adv, int size_px, const char *tex
  */
 size_t label_fit(const struct advances *adv, int size_px, int max_px, const char *name, char *buf);
 
+/* The same for what is no function, such as a command or a title: whole, or cut. */
+size_t label_cut(const struct advances *adv, int size_px, int max_px, const char *name, char *buf);
+
 /*
- * The same for a chain of functions that share a box, outermost first: all of them joined by " ▸ "
- * where they fit, else "⋯ " and the last one.
+ * The same for a chain of functions that share a box, outermost first: all of them joined by " ▸ ",
+ * or "··· " and as many of the innermost as fit.
  */
 size_t label_fit_chain(const struct advances *adv, int size_px, int max_px, const char *const *name,
 		       size_t n, char *buf);

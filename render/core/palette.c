@@ -3,13 +3,13 @@
 #define VARIANTS 6
 
 const char *const palette_kind_names[BOX_KINDS] = {
-    [FRAME_USER] = "user",	 [FRAME_KERNEL] = "kernel", [FRAME_JIT] = "JIT",
-    [FRAME_INLINED] = "inlined", [FRAME_MARK] = "cut",	    [FRAME_UNNAMED] = "unnamed",
-    [BOX_PROCESS] = "process",	 [BOX_ROOT] = "all",	    [BOX_SMALL] = "small",
+    [FRAME_USER] = "user",	 [FRAME_KERNEL] = "kernel",  [FRAME_JIT] = "JIT",
+    [FRAME_INLINED] = "inlined", [FRAME_MARK] = "truncated", [FRAME_UNNAMED] = "unnamed",
+    [BOX_PROCESS] = "process",	 [BOX_ROOT] = "all",	     [BOX_SMALL] = "small",
 };
 
 /*
- * Base L, C, h: user .815 .105 75°, kernel .755 .085 252°, JIT .80 .095 148°, inlined .875 .065
+ * Base L, C, h: user .81 .098 75°, kernel .755 .072 250°, JIT .80 .085 148°, inlined .875 .065
  * 75°, unnamed .80 .008, marks .86 .004; then (hue, lightness) moved by (-6, 0) (-3, +.03)
  * (0, -.03) (+3, +.015) (+6, -.015) (0, +.04), the lightness of greys by half as much.
  */

@@ -33,7 +33,7 @@ struct tree {
 
 	/* Filled by tree_arrange(). */
 	bool *shown;
-	bool *skips;	 /* frames beyond a plain chain share the box: its label says "⋯" */
+	bool *skips;	 /* frames beyond a plain chain share the box: its label says "···" */
 	uint32_t *head;	 /* the node in whose box this one is drawn; itself if in its own */
 	uint32_t *tail;	 /* of a head: the innermost node of its chain */
 	uint16_t *row;	 /* of a head: 0 is the root's */
