@@ -49,9 +49,27 @@ void recording_add_info(struct recording *rec, const struct snapshot_info *info)
 	account_add(&rec->total, &info->account);
 }
 
+void recording_trim(struct recording *rec, uint64_t from_ns, uint64_t to_ns)
+{
+	struct snapshot_info *all = rec->snapshot;
+	size_t n = rec->n_snapshots, first = 0, end;
+
+	while (first < n && all[first].t1_ns <= from_ns)
+		first++;
+	for (end = first; end < n && all[end].t0_ns < to_ns; end++)
+		;
+	rec->skipped += first;
+	rec->n_snapshots = 0;
+	rec->total = (struct account){0};
+	for (size_t i = first; i < end; i++) {
+		all[rec->n_snapshots++] = all[i];
+		account_add(&rec->total, &all[i].account);
+	}
+}
+
 int recording_load(struct recording *rec, size_t index, struct snapshot *s)
 {
 	s->n_entries = 0;
 	s->info = rec->snapshot[index];
-	return rec->load(rec, index, s);
+	return rec->load(rec, rec->skipped + index, s);
 }

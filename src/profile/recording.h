@@ -38,7 +38,8 @@ struct recording {
 	struct snapshot_info *snapshot; /* in order of time, none overlapping */
 	size_t n_snapshots, cap_snapshots;
 	struct account total; /* the sum of all snapshots' accounts */
-	/* Reads the counts of one; `s` is empty or was filled before, and is the caller's. */
+	size_t skipped;	      /* snapshots before the first one, which were trimmed away */
+	/* Reads the counts of the index-th one of all, trimmed or not; `s` is the caller's. */
 	int (*load)(struct recording *rec, size_t index, struct snapshot *s);
 	void (*close)(struct recording *rec); /* frees `impl` */
 	void *impl;
@@ -51,6 +52,9 @@ void recording_meta_deinit(struct recording_meta *meta);
 
 /* Appends the info and adds its account to the total. */
 void recording_add_info(struct recording *rec, const struct snapshot_info *info);
+
+/* Keeps only the snapshots that overlap [from_ns, to_ns), unix time. */
+void recording_trim(struct recording *rec, uint64_t from_ns, uint64_t to_ns);
 
 /* Loads snapshot `index` into s, with its info. 0, or a negative errno: -EBADMSG where damaged. */
 int recording_load(struct recording *rec, size_t index, struct snapshot *s);

@@ -72,4 +72,37 @@ TEST(account_identity)
 		CHECK(loss_names[i]);
 }
 
+static int load_index(struct recording *rec, size_t index, struct snapshot *s)
+{
+	(void)rec;
+	snapshot_add(s, 0, 0, index);
+	return 0;
+}
+
+TEST(trim_keeps_what_overlaps)
+{
+	struct recording rec;
+	struct snapshot s = {0};
+
+	recording_init(&rec);
+	rec.load = load_index;
+	for (uint64_t i = 0; i < 10; i++)
+		recording_add_info(&rec, &(struct snapshot_info){.t0_ns = i * 10,
+								 .t1_ns = i * 10 + 10,
+								 .account.taken = i});
+	recording_trim(&rec, 20, 51);
+	CHECK_EQ(rec.n_snapshots, 4);
+	CHECK_EQ(rec.total.taken, 2 + 3 + 4 + 5);
+	CHECK_EQ(recording_load(&rec, 1, &s), 0);
+	CHECK(s.entry[0].count == 3 && s.info.t0_ns == 30);
+	recording_trim(&rec, 30, 1000);
+	CHECK_EQ(rec.n_snapshots, 3);
+	CHECK_EQ(recording_load(&rec, 0, &s), 0);
+	CHECK_EQ(s.entry[0].count, 3);
+	recording_trim(&rec, 900, 1000);
+	CHECK_EQ(rec.n_snapshots, 0);
+	snapshot_deinit(&s);
+	recording_deinit(&rec);
+}
+
 TEST_MAIN()
