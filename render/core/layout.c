@@ -67,3 +67,32 @@ uint32_t layout_boxes(const struct tree *t, const uint64_t *total, uint64_t full
 	}
 	return n;
 }
+
+/* The names that share a box, outermost first. */
+static size_t list_chain(const struct tree *t, uint32_t head, const char **chain)
+{
+	size_t n = 0;
+
+	for (uint32_t i = t->tail[head];; i = t->parent[i]) {
+		chain[n++] = t->name[i];
+		if (i == head)
+			break;
+	}
+	for (size_t i = 0; i < n / 2; i++) {
+		const char *swap = chain[i];
+
+		chain[i] = chain[n - 1 - i];
+		chain[n - 1 - i] = swap;
+	}
+	if (t->skips[head])
+		chain[n++] = "···";
+	return n;
+}
+
+size_t layout_label(const struct tree *t, uint32_t head, const struct advances *adv, int size_px,
+		    int room_px, const char **scratch, char *buf)
+{
+	if (t->kind[head] >= FRAME_KINDS)
+		return label_cut(adv, size_px, room_px, t->name[head], buf);
+	return label_fit_chain(adv, size_px, room_px, scratch, list_chain(t, head, scratch), buf);
+}

@@ -3,6 +3,7 @@
 
 #include <stdint.h>
 
+#include "render/core/labels.h"
 #include "render/core/tree.h"
 
 /*
@@ -27,5 +28,9 @@ void layout_totals(const struct tree *t, const uint64_t *self, uint64_t *total);
  */
 uint32_t layout_boxes(const struct tree *t, const uint64_t *total, uint64_t full, int width_px,
 		      uint64_t *scratch, struct box *box_ret);
+
+/* The label of a head's box (LABEL_MAX_BYTES in buf); scratch: cap + 1 elements. */
+size_t layout_label(const struct tree *t, uint32_t head, const struct advances *adv, int size_px,
+		    int room_px, const char **scratch, char *buf);
 
 #endif

@@ -1,0 +1,22 @@
+#ifndef RENDER_CANVAS_H
+#define RENDER_CANVAS_H
+
+#include <stdint.h>
+
+#include "render/image.h"
+
+/*
+ * Shapes in an image, by cairo. Between canvas_begin() and canvas_end() nobody else may touch the
+ * pixels; text (render/text.h) comes afterwards. Coordinates are whole pixels and edges are hard:
+ * what has no half-covered pixels stays sharp when video halves the resolution of colour.
+ */
+struct canvas;
+
+/* Paints the ground. NULL where cairo has no memory. */
+struct canvas *canvas_begin(struct image *img, uint32_t ground);
+void canvas_end(struct canvas *c);
+
+/* Nothing where width or height is not positive. */
+void canvas_rect(struct canvas *c, uint32_t colour, int x, int y, int width, int height);
+
+#endif
