@@ -14,8 +14,8 @@ enum scale {
 };
 
 enum mode {
-	MODE_WINDOW,     /* an image shows the last `window_ns` */
-	MODE_INTERVAL,   /* an image shows its own step alone */
+	MODE_WINDOW,	 /* an image shows the last `window_ns` */
+	MODE_INTERVAL,	 /* an image shows its own step alone */
 	MODE_CUMULATIVE, /* an image shows all from the start */
 };
 
@@ -23,14 +23,14 @@ enum theme { THEME_LIGHT, THEME_DARK, THEME_PRINT };
 
 struct render_options {
 	int width, height; /* px, even; 0: 1920×1080 */
-	int fps;           /* 0: 30 */
+	int fps;	   /* 0: 30 */
 	enum scale scale;
 	enum mode mode;
 	enum theme theme;
 	uint64_t window_ns; /* 0: the longer of 5 intervals and a film step */
 	uint64_t length_ns; /* of the film; 0: half a second a snapshot, within 10…45 s */
-	double speed;       /* real time / film time; 0: from the length. Not together with length_ns */
-	bool cfr;           /* constant rate of images, for editors */
+	double speed; /* real time / film time; 0: from the length. Not together with length_ns */
+	bool cfr;     /* constant rate of images, for editors */
 	bool no_system_fonts;
 	const char *title; /* borrowed; NULL: the host's name and what was recorded */
 };
