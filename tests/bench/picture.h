@@ -2,12 +2,13 @@
 #define TESTS_BENCH_PICTURE_H
 
 /*
- * A picture as the film has them, for the benches of the sinks: 1,500 boxes in up to 40 rows with
+ * A picture as the film has them, for the benches of the sinks: up to 1,500 boxes in 40 rows with
  * some 300 labels, on even pixels, in a few tints of the kinds of code. `phase` moves the edges, as
  * a tween does. Also the clock and the table of figures.
  */
 
 #include <cairo/cairo.h>
+#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +80,10 @@ static void picture_box(cairo_t *cr, const struct picture_box *b, int *labels)
 	cairo_show_text(cr, text);
 }
 
-/* A tree in rows from the root up: most boxes have one child nearly as wide, some have several. */
+/*
+ * A tree in rows from the root up, where a box has one child nearly as wide, or one wide and some
+ * narrow ones. The edges swing with the phase.
+ */
 static void picture_boxes(cairo_t *cr, double phase)
 {
 	static struct picture_box box[PICTURE_BOXES];
@@ -89,23 +93,21 @@ static void picture_boxes(cairo_t *cr, double phase)
 	for (int i = 0; i < n; i++) {
 		const struct picture_box *b = &box[i];
 		uint32_t seed = b->seed;
-		int width = b->x1 - b->x0, x = b->x0, children = picture_random(&seed) % 5;
-		double left = 1;
+		int x = b->x0, children = 1 + picture_random(&seed) % 8 / 5;
 
 		picture_box(cr, b, &labels);
-		children = b->row < 4 || children > 2 ? children : 1;
 		for (int k = 0; k < children && b->row + 1 < PICTURE_ROWS; k++) {
-			double share = (.3 + .65 * (picture_random(&seed) % 1000) / 1000) * left;
-			int w = (int)(width * share * (1 + .05 * phase * (k ? -1 : 1)) / 2) * 2;
+			double swing = .04 * sin(phase + picture_random(&seed) % 64);
+			double share = k < children - 1 ? .3 + swing : seed % 3 ? 1 : .97;
+			int x1 = b->x0 + (int)((b->x1 - b->x0) * share / 2) * 2;
 
-			if (n == PICTURE_BOXES || w < 4 || x + w > b->x1)
-				break;
+			if (n == PICTURE_BOXES || x1 - x < 4)
+				continue;
 			box[n++] = (struct picture_box){.x0 = x,
-							.x1 = x + w,
+							.x1 = x1,
 							.row = b->row + 1,
 							.seed = picture_random(&seed)};
-			x += w;
-			left -= share;
+			x = x1;
 		}
 	}
 }
@@ -126,7 +128,7 @@ static inline void picture_draw(struct image *img, double phase)
 	cairo_paint(cr);
 	cairo_select_font_face(cr, "Inter", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
 	cairo_set_font_size(cr, 15);
-	picture_boxes(cr, phase);
+	fprintf(stderr, "%d\n", picture_boxes(cr, phase));
 	cairo_set_font_size(cr, 38);
 	cairo_set_source_rgb(cr, .1, .1, .1);
 	cairo_move_to(cr, 40, 60);
