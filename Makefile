@@ -73,6 +73,10 @@ $(O)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$*) $(pkg_cflags) -c -o $@ $<
 
+# Loops over all pixels, which gcc turns into vectors only here.
+CFLAGS_render/yuv     := -O3
+CFLAGS_render/indexed := -O3
+
 # BPF: one object, CO-RE, and its skeleton.
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)

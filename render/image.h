@@ -1,21 +1,23 @@
 #ifndef RENDER_IMAGE_H
 #define RENDER_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 /*
  * One drawn picture of the film: rows of 32-bit pixels, 0x00RRGGBB in native byte order (cairo's
- * RGB24), stride_bytes apart. Images come from a pool and are counted by reference, so that the
- * renderer can draw the next one while the sinks still read this one:
+ * RGB24; the top byte means nothing), stride_bytes apart, each on a boundary of 64 bytes. Images
+ * come from a pool and are counted by reference, so that the renderer can draw the next one while
+ * the sinks still read this one:
  *
  *	img = image_get(pool);		waits until one of the pool's images is free
  *	... draw ...
- *	image_ref(img); sink_push(a, img, …);	a sink drops its reference when it is done
+ *	sink_push(a, img, &info);	a sink that reads on takes a reference of its own
  *	image_unref(img);
  *
- * All functions may be called from any thread. The pixels may be written only while the caller
- * holds the one reference.
+ * An image from image_get() still shows what was last drawn on it. All functions may be called from
+ * any thread. The pixels may be written only while the caller holds the one reference.
  */
 struct image {
 	uint32_t *pixels;
@@ -28,6 +30,20 @@ struct image {
 
 struct image_pool;
 
+/* What H.264 can carry; beyond it a picture of 32-bit pixels would be over 1 GB. */
+#define IMAGE_SIZE_MAX 16384
+
+/* Even, as 4:2:0 wants it, and neither zero nor beyond IMAGE_SIZE_MAX. */
+static inline bool image_size_ok(int width, int height)
+{
+	return width >= 2 && height >= 2 && width <= IMAGE_SIZE_MAX && height <= IMAGE_SIZE_MAX &&
+	       width % 2 == 0 && height % 2 == 0;
+}
+
+/*
+ * n_images: one to draw on, and for each sink as many as it may hold (SINK_HOLDS_MAX in sink.h);
+ * with fewer the renderer waits, but nothing stops for good. NULL with EINVAL on a bad size.
+ */
 struct image_pool *image_pool_create(int width, int height, int n_images);
 /* All images must be back. Accepts NULL. */
 void image_pool_destroy(struct image_pool *pool);
@@ -35,5 +51,10 @@ void image_pool_destroy(struct image_pool *pool);
 struct image *image_get(struct image_pool *pool);
 struct image *image_ref(struct image *img);
 void image_unref(struct image *img);
+
+static inline const uint32_t *image_row(const struct image *img, int y)
+{
+	return (const uint32_t *)((const char *)img->pixels + y * img->stride_bytes);
+}
 
 #endif

@@ -1,0 +1,515 @@
+#include "render/sink_mp4.h"
+
+#include <errno.h>
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
+#include <libavutil/opt.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/outfile.h"
+#include "base/xalloc.h"
+#include "render/queue.h"
+#include "render/yuv.h"
+
+#define TICK_HZ	    90000
+#define STEP_KEY_S  2  /* from one key image to the next, at least, at the start of a step */
+#define MAX_KEY_S   10 /* and at most, wherever it is */
+#define THREADS_MAX 16
+#define IO_BYTES    (1 << 18)
+
+/* What makes a film of this kind; another kind is another one of these. */
+struct format {
+	const char *encoder, *muxer;
+	enum AVPixelFormat pixels;
+	int profile;
+	const char *encoder_options, *muxer_options; /* key=value:… */
+	const char *missing;			     /* the way out */
+};
+
+/*
+ * Key images are placed by us alone: hence no scene cuts and no longest distance; forced-idr makes
+ * them such that nothing refers across. Without B-frames the order of decoding is that of showing,
+ * so that durations are true even for a player that ignores edit lists; they would save 7 % of the
+ * bytes and cost 45 % more time (tweening flame graphs, tests/bench/bench_sinks.c).
+ */
+static const struct format h264 = {
+    .encoder = "libx264",
+    .muxer = "mp4",
+    .pixels = AV_PIX_FMT_YUV420P,
+    .profile = FF_PROFILE_H264_HIGH,
+    .encoder_options = "preset=veryfast:crf=20:profile=high:forced-idr=1:"
+		       "x264-params=scenecut=0\\:bframes=0",
+    .muxer_options = "movflags=+faststart+write_colr",
+    .missing = "install one that has it (Debian: libavcodec59, Fedora: ffmpeg-libs of RPM Fusion)",
+};
+
+struct sink_mp4 {
+	struct sink sink;
+	struct mp4_options opt;
+	struct image_queue queue;
+	pthread_t thread;
+
+	/* The file, and what libavformat did not tell of it. */
+	struct outfile out;
+	int io_err;
+
+	/* The rest belongs to the thread, and after it ended to whoever closes. */
+	AVFormatContext *mux;
+	AVStream *stream;
+	AVCodecContext *encoder;
+	AVFrame *frame; /* the last image */
+	AVPacket *packet;
+	int tick_hz;	/* what the encoder counts in: with cfr, 1/fps */
+	int64_t from;	/* ticks: from here on the last image is shown; -1: there is none */
+	bool from_step; /* a step starts there */
+	int64_t sent;	/* what the encoder got last; -1: nothing */
+	int64_t key;	/* the last key image; -1: none */
+	int64_t end;	/* of the film; -1: not known yet */
+};
+
+/* Foreign codes that are no errno have four letters in them. */
+static int to_errno(int err)
+{
+	if (err >= 0)
+		return 0;
+	if (err == AVERROR_ENCODER_NOT_FOUND || err == AVERROR_MUXER_NOT_FOUND)
+		return -ENOSYS;
+	return err > -4096 ? err : -EIO;
+}
+
+static int complain(const char *path, int err)
+{
+	log_error("cannot write '%s': %s", path,
+		  err == -ERANGE    ? "images out of order of time"
+		  : err == -ENODATA ? "no image came"
+				    : strerror(-err));
+	return err;
+}
+
+/*
+ * The file as libavformat sees it: our descriptor, so that what is written is what outfile locked.
+ * It opens it a second time, for reading, to move the data behind the index.
+ */
+struct reader {
+	int fd;
+	int64_t at;
+};
+
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+#define WRITE_CONST const
+#else
+#define WRITE_CONST
+#endif
+
+static int io_write(void *opaque, WRITE_CONST uint8_t *data, int size)
+{
+	struct sink_mp4 *mp4 = opaque;
+	int err = write_all(mp4->out.fd, data, size);
+
+	if (err)
+		mp4->io_err = err;
+	return err ? AVERROR(-err) : size;
+}
+
+static int64_t io_seek(void *opaque, int64_t offset, int whence)
+{
+	struct sink_mp4 *mp4 = opaque;
+	off_t at = whence == AVSEEK_SIZE ? -1 : lseek(mp4->out.fd, offset, whence);
+
+	return at < 0 ? AVERROR(ENOSYS) : at;
+}
+
+static int io_read(void *opaque, uint8_t *data, int size)
+{
+	struct reader *reader = opaque;
+	ssize_t n = pread(reader->fd, data, size, reader->at);
+
+	if (n <= 0)
+		return n ? AVERROR(errno) : AVERROR_EOF;
+	reader->at += n;
+	return n;
+}
+
+static int64_t io_read_seek(void *opaque, int64_t offset, int whence)
+{
+	struct reader *reader = opaque;
+
+	if (whence != SEEK_SET)
+		return AVERROR(ENOSYS);
+	return reader->at = offset;
+}
+
+static int io_open(AVFormatContext *mux, AVIOContext **pb, const char *url, int flags,
+		   AVDictionary **options)
+{
+	struct sink_mp4 *mp4 = mux->opaque;
+	struct reader *reader;
+
+	(void)url;
+	(void)options;
+	if (flags != AVIO_FLAG_READ)
+		return AVERROR(ENOSYS);
+	reader = xcalloc(1, sizeof(*reader));
+	reader->fd = mp4->out.fd;
+	*pb = avio_alloc_context(av_malloc(IO_BYTES), IO_BYTES, 0, reader, io_read, NULL,
+				 io_read_seek);
+	return *pb ? 0 : AVERROR(ENOMEM);
+}
+
+static void io_free(AVIOContext **pb)
+{
+	if (*pb)
+		av_freep(&(*pb)->buffer);
+	avio_context_free(pb);
+}
+
+static int io_close(AVFormatContext *mux, AVIOContext *pb)
+{
+	(void)mux;
+	free(pb->opaque);
+	io_free(&pb);
+	return 0;
+}
+
+static int64_t ticks(const struct sink_mp4 *mp4, uint64_t t_ns)
+{
+	return av_rescale(t_ns, mp4->tick_hz, 1000000000);
+}
+
+/* Takes from the encoder what is ready, up to its end where it was told so. */
+static int write_packets(struct sink_mp4 *mp4)
+{
+	for (;;) {
+		int err = avcodec_receive_packet(mp4->encoder, mp4->packet);
+
+		if (err == AVERROR(EAGAIN) || err == AVERROR_EOF)
+			return 0;
+		if (err)
+			return to_errno(err);
+		/* Only the last one's counts: the others last until the next. */
+		mp4->packet->duration = mp4->packet->pts == mp4->sent && mp4->end > mp4->sent
+					    ? mp4->end - mp4->sent
+					    : 1;
+		mp4->packet->stream_index = mp4->stream->index;
+		av_packet_rescale_ts(mp4->packet, mp4->encoder->time_base, mp4->stream->time_base);
+		err = av_write_frame(mp4->mux, mp4->packet);
+		av_packet_unref(mp4->packet);
+		if (mp4->io_err)
+			return mp4->io_err;
+		if (err)
+			return to_errno(err);
+	}
+}
+
+/* Sends the last image once. */
+static int send(struct sink_mp4 *mp4, int64_t at, bool step_start)
+{
+	int64_t since_key = (at - mp4->key) / mp4->tick_hz;
+	bool key = mp4->key < 0 || since_key >= (step_start ? STEP_KEY_S : MAX_KEY_S);
+	int err;
+
+	mp4->frame->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+	mp4->frame->pts = mp4->sent = at;
+	if (key)
+		mp4->key = at;
+	err = avcodec_send_frame(mp4->encoder, mp4->frame);
+	return err ? to_errno(err) : write_packets(mp4);
+}
+
+/* Sends the last image for its time, as often as that takes. */
+static int show_until(struct sink_mp4 *mp4, int64_t next)
+{
+	int64_t rest = mp4->opt.cfr ? 1 : mp4->tick_hz / 2;
+	int err = send(mp4, mp4->from, mp4->from_step);
+
+	while (!err && next - mp4->sent > rest)
+		err = send(mp4, mp4->sent + rest, false);
+	return err;
+}
+
+/* The pixels of the last image may still be read by the encoder; then it keeps them. */
+static int convert(struct sink_mp4 *mp4, const struct image *img)
+{
+	AVFrame *frame = mp4->frame;
+	struct yuv yuv;
+
+	if (!av_frame_is_writable(frame)) {
+		av_frame_unref(frame);
+		frame->format = mp4->encoder->pix_fmt;
+		frame->width = mp4->encoder->width;
+		frame->height = mp4->encoder->height;
+		if (av_frame_get_buffer(frame, 0))
+			return -ENOMEM;
+	}
+	for (int i = 0; i < YUV_PLANES; i++) {
+		yuv.plane[i] = frame->data[i];
+		yuv.stride_bytes[i] = frame->linesize[i];
+	}
+	yuv_from_image(&yuv, img);
+	return 0;
+}
+
+static int take(struct sink_mp4 *mp4, const struct image *img, const struct image_info *info)
+{
+	int64_t at = ticks(mp4, info->t_ns);
+	bool same = mp4->opt.cfr && at == mp4->from;
+	int err = 0;
+
+	if (mp4->from < 0 ? at > 0 : at <= mp4->from && !same)
+		return -ERANGE;
+	if (mp4->from >= 0 && !same)
+		err = show_until(mp4, at);
+	mp4->from = at;
+	mp4->from_step = info->step_start || (same && mp4->from_step);
+	return err ? err : convert(mp4, img);
+}
+
+static void *run(void *arg)
+{
+	struct sink_mp4 *mp4 = arg;
+	struct image_job job;
+
+	while (image_queue_take(&mp4->queue, &job)) {
+		int err = take(mp4, job.img, &job.info);
+
+		image_unref(job.img);
+		if (err && image_queue_fail(&mp4->queue, err))
+			complain(mp4->out.path, err);
+	}
+	return NULL;
+}
+
+/*
+ * The rest of the last image, all that the encoder still has, and the index. The image stands there
+ * once more before the end, so that a player that passes over the last duration loses 1/fps.
+ */
+static int finish(struct sink_mp4 *mp4, uint64_t end_ns)
+{
+	int64_t period = mp4->tick_hz / mp4->opt.fps, tail;
+	int err;
+
+	if (mp4->from < 0)
+		return -ENODATA;
+	mp4->end = ticks(mp4, end_ns);
+	if (mp4->end < mp4->from + period)
+		mp4->end = mp4->from + period;
+	err = show_until(mp4, mp4->end);
+	tail = mp4->end - period > mp4->sent ? mp4->end - period : (mp4->sent + mp4->end) / 2;
+	if (!err && tail > mp4->sent)
+		err = send(mp4, tail, false);
+	if (!err)
+		err = to_errno(avcodec_send_frame(mp4->encoder, NULL));
+	if (!err)
+		err = write_packets(mp4);
+	if (!err)
+		err = to_errno(av_write_trailer(mp4->mux));
+	avio_flush(mp4->mux->pb);
+	if (!err)
+		err = to_errno(mp4->mux->pb->error);
+	return mp4->io_err ? mp4->io_err : err;
+}
+
+static void mp4_free(struct sink_mp4 *mp4)
+{
+	av_packet_free(&mp4->packet);
+	av_frame_free(&mp4->frame);
+	avcodec_free_context(&mp4->encoder);
+	if (mp4->mux)
+		io_free(&mp4->mux->pb);
+	avformat_free_context(mp4->mux);
+	outfile_abort(&mp4->out);
+	image_queue_deinit(&mp4->queue);
+	free(mp4);
+}
+
+static int mp4_push(struct sink *sink, struct image *img, const struct image_info *info)
+{
+	return image_queue_put(&((struct sink_mp4 *)sink)->queue, img, info);
+}
+
+static int mp4_close(struct sink *sink, uint64_t end_ns, bool keep)
+{
+	struct sink_mp4 *mp4 = (struct sink_mp4 *)sink;
+	char *path = xstrdup(mp4->out.path);
+	int err;
+
+	if (!keep)
+		image_queue_fail(&mp4->queue, -ECANCELED);
+	image_queue_end(&mp4->queue);
+	pthread_join(mp4->thread, NULL);
+	err = image_queue_error(&mp4->queue); /* told already */
+	if (!err) {
+		err = finish(mp4, end_ns);
+		if (!err)
+			err = outfile_commit(&mp4->out);
+		if (err)
+			complain(path, err);
+	}
+	mp4_free(mp4);
+	free(path);
+	return keep ? err : 0;
+}
+
+static const struct sink_ops mp4_ops = {.push = mp4_push, .close = mp4_close};
+
+bool sink_mp4_available(void)
+{
+	return avcodec_find_encoder_by_name(h264.encoder) != NULL;
+}
+
+static int usable_cpus(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+
+	return n < THREADS_MAX ? n : THREADS_MAX;
+}
+
+static int set_options(AVDictionary **dict, const char *options)
+{
+	return to_errno(av_dict_parse_string(dict, options, "=", ":", 0));
+}
+
+static int open_encoder(struct sink_mp4 *mp4, const struct format *format)
+{
+	const struct mp4_options *opt = &mp4->opt;
+	const AVCodec *codec = avcodec_find_encoder_by_name(format->encoder);
+	AVDictionary *options = NULL;
+	AVCodecContext *enc;
+	int err;
+
+	if (!codec)
+		return -ENOSYS;
+	mp4->encoder = enc = avcodec_alloc_context3(codec);
+	mp4->frame = av_frame_alloc();
+	mp4->packet = av_packet_alloc();
+	if (!enc || !mp4->frame || !mp4->packet)
+		return -ENOMEM;
+	enc->width = opt->width;
+	enc->height = opt->height;
+	enc->pix_fmt = format->pixels;
+	enc->profile = format->profile;
+	enc->time_base = (AVRational){1, mp4->tick_hz};
+	enc->framerate = (AVRational){opt->fps, 1};
+	enc->sample_aspect_ratio = (AVRational){1, 1};
+	enc->gop_size = INT_MAX / 2;
+	enc->color_range = AVCOL_RANGE_MPEG;
+	enc->color_primaries = AVCOL_PRI_BT709;
+	enc->color_trc = AVCOL_TRC_BT709;
+	enc->colorspace = AVCOL_SPC_BT709;
+	enc->chroma_sample_location = AVCHROMA_LOC_CENTER;
+	enc->thread_count = opt->n_threads ? opt->n_threads : usable_cpus();
+	enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+	err = set_options(&options, format->encoder_options);
+	if (!err)
+		err = to_errno(avcodec_open2(enc, codec, &options));
+	if (!err && av_dict_count(options)) /* one that this encoder does not know */
+		err = -ENOSYS;
+	av_dict_free(&options);
+	return err;
+}
+
+static void describe(struct sink_mp4 *mp4)
+{
+	AVDictionary **meta = &mp4->mux->metadata;
+	time_t s = mp4->opt.time_ns / 1000000000;
+	struct tm tm;
+	char when[64];
+
+	if (s) {
+		gmtime_r(&s, &tm);
+		strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
+		av_dict_set(meta, "creation_time", when, 0);
+	}
+	av_dict_set(meta, "title", mp4->opt.title, 0);
+	av_dict_set(meta, "comment", mp4->opt.comment, 0);
+}
+
+static int open_muxer(struct sink_mp4 *mp4, const struct format *format)
+{
+	AVDictionary *options = NULL;
+	int err = to_errno(avformat_alloc_output_context2(&mp4->mux, NULL, format->muxer, NULL));
+
+	if (err)
+		return err;
+	mp4->mux->opaque = mp4;
+	mp4->mux->io_open = io_open;
+	mp4->mux->io_close2 = io_close;
+	mp4->mux->flags |= AVFMT_FLAG_CUSTOM_IO;
+	mp4->mux->pb =
+	    avio_alloc_context(av_malloc(IO_BYTES), IO_BYTES, 1, mp4, NULL, io_write, io_seek);
+	mp4->stream = avformat_new_stream(mp4->mux, NULL);
+	if (!mp4->mux->pb || !mp4->stream)
+		return -ENOMEM;
+	mp4->stream->time_base = mp4->encoder->time_base;
+	mp4->stream->avg_frame_rate = mp4->encoder->framerate;
+	err = to_errno(avcodec_parameters_from_context(mp4->stream->codecpar, mp4->encoder));
+	describe(mp4);
+	if (!err)
+		err = set_options(&options, format->muxer_options);
+	if (!err)
+		err = to_errno(avformat_write_header(mp4->mux, &options));
+	av_dict_free(&options);
+	return mp4->io_err ? mp4->io_err : err;
+}
+
+static int check_options(const char *path, const struct mp4_options *opt)
+{
+	if (!image_size_ok(opt->width, opt->height)) {
+		log_error("'%s': %d×%d is no size for a film: both must be even, and at most %d",
+			  path, opt->width, opt->height, IMAGE_SIZE_MAX);
+		return -EINVAL;
+	}
+	if (opt->fps < 1 || opt->fps > 240) {
+		log_error("'%s': %d images a second is not within 1…240", path, opt->fps);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink **sink_ret)
+{
+	const struct format *format = &h264;
+	struct sink_mp4 *mp4;
+	int err = check_options(path, opt);
+
+	if (err)
+		return err;
+	/* We say what failed; libx264 would also tell its statistics. */
+	av_log_set_level(AV_LOG_QUIET);
+	mp4 = xcalloc(1, sizeof(*mp4));
+	mp4->sink.ops = &mp4_ops;
+	mp4->opt = *opt;
+	mp4->tick_hz = opt->cfr ? opt->fps : TICK_HZ;
+	mp4->from = mp4->sent = mp4->key = mp4->end = -1;
+	mp4->out.fd = -1;
+	image_queue_init(&mp4->queue);
+	err = open_encoder(mp4, format);
+	if (err == -ENOSYS) {
+		log_error("cannot write '%s': %s is not in this FFmpeg: %s", path, format->encoder,
+			  format->missing);
+		goto fail;
+	}
+	if (!err)
+		err = outfile_open(&mp4->out, path);
+	if (!err)
+		err = open_muxer(mp4, format);
+	if (!err)
+		err = -pthread_create(&mp4->thread, NULL, run, mp4);
+	if (err) {
+		complain(path, err);
+		goto fail;
+	}
+	*sink_ret = &mp4->sink;
+	return 0;
+fail:
+	mp4_free(mp4);
+	return err;
+}

@@ -1,0 +1,42 @@
+#ifndef RENDER_SINK_MP4_H
+#define RENDER_SINK_MP4_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "render/sink.h"
+
+/*
+ * The film: H.264 High (ITU-T H.264) by libx264 in an MP4 (ISO/IEC 14496-12, -14), made in a thread
+ * of its own through libavcodec and libavformat. 4:2:0, BT.709 by render/yuv.h and tagged so in the
+ * stream and in the container, index in front of the data.
+ *
+ * Each image has its true time, to 1/90,000 s. One that rests is repeated after half a second
+ * (which costs next to nothing), and the last one once more shortly before the end, since players
+ * pass over the last duration; the film lasts until end_ns exactly. With `cfr` there is an image
+ * for every 1/fps instead, the one whose time is nearest; two that fall on the same time: the later
+ * one.
+ *
+ * One can seek to the first image, to the first start of a step (image_info.step_start) that is 2 s
+ * or more after the last such place, and to some image at least every 10 s. No image refers to one
+ * before such a place.
+ *
+ * The same images give the same pixels and times on any machine; the bytes depend on the number of
+ * x264's threads, and on the versions of the libraries.
+ */
+struct mp4_options {
+	int width, height; /* px, even */
+	int fps;	   /* of motion: 1…240 */
+	bool cfr;
+	int n_threads;	     /* of x264; 0: as many as CPUs may be used */
+	uint64_t time_ns;    /* when it was recorded, unix: the file's creation time; 0: none */
+	const char *title;   /* or NULL */
+	const char *comment; /* or NULL */
+};
+
+/* The linked FFmpeg can encode it. */
+bool sink_mp4_available(void);
+
+int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink **sink_ret);
+
+#endif
