@@ -73,7 +73,8 @@ struct options {
 	struct render_options render; /* of record too, which makes a film at its end */
 	struct time_point from, to;   /* of render: the part to show */
 
-	struct output *outputs; /* none on record: flamelapse-HOST-TIME.flame and .mp4 */
+	const char *image_pattern; /* of -E and -g, which stands among the outputs too */
+	struct output *outputs;	   /* none on record: flamelapse-HOST-TIME.flame and .mp4 */
 	size_t n_outputs;
 	const char **inputs; /* of render: at least one; of info: one */
 	size_t n_inputs;
