@@ -60,7 +60,14 @@ soak   := $(patsubst %.c,$(O)/%,$(wildcard tests/soak/*.c))
 fuzz   := $(patsubst %.c,$(O)/%,$(wildcard tests/fuzz/fuzz_*.c))
 tools  := $(patsubst %.c,$(O)/%,$(wildcard tests/bpf/*.c tests/tools/*.c samples/*.c))
 
-all: $(O)/flamelapse ## build $(O)/flamelapse (the default)
+# The man page and the completions follow from the option table, which the program prints. A
+# cross build names a native program for that: PRINT=…
+PRINT ?= $(O)/flamelapse
+SCDOC := $(shell command -v scdoc)
+docs  := $(addprefix $(O)/doc/,flamelapse.bash _flamelapse flamelapse.fish)
+docs  += $(if $(SCDOC),$(O)/doc/flamelapse.1)
+
+all: $(O)/flamelapse $(docs) ## build $(O)/flamelapse, man page and completions (the default)
 
 $(O)/flamelapse: $(O)/src/cli/main.o $(lib) $(fonts)
 	$(CC) $(LDFLAGS) -o $@ $^ $(libs)
@@ -76,6 +83,18 @@ $(O)/%.o: %.c Makefile VERSION
 # Loops over all pixels, which gcc turns into vectors only here.
 CFLAGS_render/yuv     := -O3
 CFLAGS_render/indexed := -O3
+
+$(O)/doc/flamelapse.bash: print := --print-bash
+$(O)/doc/_flamelapse: print := --print-zsh
+$(O)/doc/flamelapse.fish: print := --print-fish
+$(O)/doc/options.scd: print := --print-scdoc
+$(O)/doc/flamelapse.bash $(O)/doc/_flamelapse $(O)/doc/flamelapse.fish $(O)/doc/options.scd: $(PRINT)
+	@mkdir -p $(@D)
+	$(PRINT) $(print) > $@
+
+$(O)/doc/flamelapse.1: src/cli/flamelapse.1.scd $(O)/doc/options.scd VERSION
+	sed -e 's/@VERSION@/$(VERSION)/' -e '/^@OPTIONS@$$/{r $(O)/doc/options.scd' -e 'd}' $< | \
+		$(SCDOC) > $@
 
 # BPF: one object, CO-RE, and its skeleton.
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
@@ -98,11 +117,12 @@ $(O)/fonts/fonts.o: fonts/fonts.S fonts/check.sh $(FONT) $(FONT_BOLD)
 $(O)/tests/%: $(O)/tests/%.o $(lib) $(fonts)
 	$(CC) $(LDFLAGS) -o $@ $< $(lib) $(fonts) $(libs)
 
+fuzz_cli := $(wildcard src/cli/option*.c) src/cli/suggest.c
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(src) $(fonts)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $(pkg_cflags) -o $@ $< \
-		$(filter-out src/cli/% src/capture/%,$(src)) $(fonts) $(libs) -lpthread
+		$(filter-out src/cli/% src/capture/%,$(src)) $(fuzz_cli) $(fonts) $(libs) -lpthread
 
 # Workloads with a known shape, and with frame pointers down to the last function.
 $(O)/tests/bpf/% $(O)/tests/tools/% $(O)/samples/%: override CFLAGS += -fno-omit-frame-pointer \
@@ -111,7 +131,30 @@ $(O)/tests/bpf/% $(O)/tests/tools/% $(O)/samples/%: override CFLAGS += -fno-omit
 $(O)/samples/%: $(O)/samples/%.o
 	$(CC) $(LDFLAGS) -o $@ $< -lm
 
-tests-built: $(O)/flamelapse $(unit) $(tools) ## build what `make check` runs
+bin_dir  := $(DESTDIR)$(PREFIX)/bin
+data_dir := $(DESTDIR)$(PREFIX)/share
+installed := $(bin_dir)/flamelapse $(data_dir)/man/man1/flamelapse.1 \
+	$(data_dir)/bash-completion/completions/flamelapse \
+	$(data_dir)/zsh/site-functions/_flamelapse \
+	$(data_dir)/fish/vendor_completions.d/flamelapse.fish \
+	$(data_dir)/doc/flamelapse/LICENSE
+
+install: all ## install below DESTDIR and PREFIX (/usr/local)
+	install -D -m 755 $(O)/flamelapse '$(bin_dir)/flamelapse'
+	$(if $(SCDOC),install -D -m 644 $(O)/doc/flamelapse.1 '$(data_dir)/man/man1/flamelapse.1',\
+		@echo 'no scdoc here: installing without the man page')
+	install -D -m 644 $(O)/doc/flamelapse.bash \
+		'$(data_dir)/bash-completion/completions/flamelapse'
+	install -D -m 644 $(O)/doc/_flamelapse '$(data_dir)/zsh/site-functions/_flamelapse'
+	install -D -m 644 $(O)/doc/flamelapse.fish \
+		'$(data_dir)/fish/vendor_completions.d/flamelapse.fish'
+	install -D -m 644 LICENSE '$(data_dir)/doc/flamelapse/LICENSE'
+
+uninstall: ## remove what install put there
+	rm -f $(foreach f,$(installed),'$(f)')
+	-rmdir '$(data_dir)/doc/flamelapse' 2> /dev/null
+
+tests-built: all $(unit) $(tools) ## build what `make check` runs
 
 test: tests-built ## run all tests, with what is installed
 	@O=$(O) sh tests/run
@@ -147,7 +190,7 @@ clean: ## remove $(O)
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
 
-.PHONY: all test check deps bench soak fuzz lint golden-update format clean help tests-built
+.PHONY: all install uninstall test check deps bench soak fuzz lint golden-update format clean help tests-built
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(obj:.o=.d) $(unit:=.d) $(bench:=.d) $(tools:=.d) $(soak:=.d)

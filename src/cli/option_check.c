@@ -1,0 +1,142 @@
+#include "cli/option_check.h"
+
+#include <string.h>
+
+#include "base/exit.h"
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "cli/option_table.h"
+#include "cli/option_value.h"
+
+static bool is_given(const bool *given, const char *name)
+{
+	return given[option_by_name(name, strlen(name)) - option_table];
+}
+
+/* Pairs of which only one can be meant. */
+static const struct {
+	const char *a, *b, *why;
+} conflicts[] = {
+    {"frequency", "count", "a sample comes by time or by number"},
+    {"pid", "tid", "the threads of a process are sampled already"},
+    {"user-stacks-only", "kernel-stacks-only", "together they leave nothing"},
+    {"cpu", "all-cpus", "it is one CPU or all of them"},
+    {"cgroup", "cgroupmap", "one says by path what the other says by id"},
+    {"length", "speed", "one follows from the other"},
+};
+
+/* What a COMMAND excludes, unless the whole machine or a CPU is sampled while it runs. */
+static const char *const filters[] = {"pid", "tid", "cgroup", "cgroupmap", "mntnsmap"};
+
+static int check_record(const struct options *opt, const bool *given)
+{
+	bool machine = !opt->record.argv || opt->record.all_cpus || opt->record.cpu >= 0;
+
+	if (opt->record.argv && !*opt->record.argv[0]) {
+		log_error("the COMMAND after -- is an empty word");
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; !machine && i < ARRAY_SIZE(filters); i++) {
+		if (!is_given(given, filters[i]))
+			continue;
+		log_error("--%s and a COMMAND: sample one of them, or add --all-cpus, and COMMAND "
+			  "only says how long",
+			  filters[i]);
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static bool writes(const struct options *opt, unsigned kinds)
+{
+	for (size_t i = 0; i < opt->n_outputs; i++)
+		if (kinds >> opt->outputs[i].kind & 1)
+			return true;
+	return !opt->n_outputs && opt->command == COMMAND_RECORD &&
+	       (kinds & (1u << OUTPUT_MP4 | 1u << OUTPUT_RECORDING));
+}
+
+#define IMAGES (1u << OUTPUT_MP4 | 1u << OUTPUT_Y4M | 1u << OUTPUT_PNG)
+#define TEXTS  (1u << OUTPUT_FOLDED | 1u << OUTPUT_STACKS)
+
+/* An option that would change nothing is refused; profile(8)'s own only get a word. */
+static int check_purpose(const struct options *opt, const bool *given)
+{
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option_def *def = &option_table[i];
+
+		if (given[i] && def->group == GROUP_PICTURE && !writes(opt, IMAGES) &&
+		    def->read != value_time) {
+			log_error("--%s is about images, and none are asked for; add -o x.mp4",
+				  def->name);
+			return EXIT_USAGE;
+		}
+		if (given[i] && def->group == GROUP_TEXT && def->letter && !writes(opt, TEXTS))
+			log_warn("-%c changes text alone, and none is asked for; add -f",
+				 def->letter);
+	}
+	if (opt->per_snapshot && !writes(opt, 1u << OUTPUT_FOLDED)) {
+		log_error("--per-snapshot is about folded text; add -f or -o x.folded");
+		return EXIT_USAGE;
+	}
+	if (opt->render.window_ns && opt->render.mode != MODE_WINDOW) {
+		log_error("--window needs --mode window: the other modes say how much is shown");
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+static int check_files(const struct options *opt)
+{
+	const char *name = command_table[opt->command].name;
+	size_t n_stdin = 0;
+
+	if (command_table[opt->command].takes_files && !opt->n_inputs) {
+		log_error("%s needs a file; usage: flamelapse %s %s", name, name,
+			  command_table[opt->command].usage);
+		return EXIT_USAGE;
+	}
+	for (size_t i = 0; i < opt->n_inputs; i++) {
+		n_stdin += !strcmp(opt->inputs[i], "-");
+		for (size_t j = 0; j < opt->n_outputs; j++) {
+			if (strcmp(opt->inputs[i], opt->outputs[j].path) || n_stdin)
+				continue;
+			log_error("'%s' is an input and an output; give the output another name",
+				  opt->inputs[i]);
+			return EXIT_USAGE;
+		}
+	}
+	if (n_stdin > 1) {
+		log_error("stdin (-) can be read once only");
+		return EXIT_USAGE;
+	}
+	if (opt->command == COMMAND_RENDER && !opt->n_outputs) {
+		log_error("render needs to know what to make: -o FILE (%s), -E or -f",
+			  extension_list(opt->command));
+		return EXIT_USAGE;
+	}
+	return 0;
+}
+
+int options_check(struct options *opt, const bool given[OPTIONS_MAX])
+{
+	int status = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(conflicts); i++) {
+		if (!is_given(given, conflicts[i].a) || !is_given(given, conflicts[i].b))
+			continue;
+		log_error("--%s and --%s exclude each other: %s", conflicts[i].a, conflicts[i].b,
+			  conflicts[i].why);
+		return EXIT_USAGE;
+	}
+	if (value_finish(opt))
+		return EXIT_USAGE;
+	if (opt->command == COMMAND_RECORD) {
+		if (!opt->record.period && !opt->record.freq_hz)
+			opt->record.freq_hz = 49;
+		status = check_record(opt, given);
+	}
+	if (!status)
+		status = check_files(opt);
+	return status ? status : check_purpose(opt, given);
+}
