@@ -8,18 +8,22 @@
 #include "base/xalloc.h"
 #include "render/draw.h"
 #include "render/scene.h"
+#include "render/words.h"
 
-#define SECOND_NS      1000000000ull
-#define IMAGES_AT_ONCE 6
+#define SECOND_NS 1000000000ull
+/* One is drawn while every sink, none further behind than it may hold, has the others. */
+#define IMAGES_AT_ONCE (SINK_HOLDS_MAX + 2)
 
 struct renderer {
 	struct geometry geo;
 	struct scene *scene;
 	struct drawing *drawing;
 	struct image_pool *pool;
+	struct sink *const *sink; /* of the pass that runs */
+	size_t n_sinks;
 	struct state state[2]; /* at rest: the one shown, and the next */
 	uint64_t *between;
-	char options[160], plan[160];
+	char options[160], plan[160], title[WORDS_MAX];
 };
 
 static const char *const scale_names[] = {"auto", "cpu", "peak", "share"};
@@ -31,6 +35,7 @@ static void describe(struct renderer *r)
 	const struct scene *s = r->scene;
 	const struct timeline *tl = &s->timeline;
 
+	words_title(s, r->title, sizeof(r->title));
 	snprintf(r->options, sizeof(r->options),
 		 "scale %s, mode %s, window %u snapshots, theme %s, %dx%d",
 		 scale_names[s->opt.scale], mode_names[s->opt.mode], tl->window,
@@ -94,6 +99,16 @@ int renderer_height(const struct renderer *r)
 	return r->geo.height;
 }
 
+int renderer_fps(const struct renderer *r)
+{
+	return r->scene->timeline.fps;
+}
+
+const char *renderer_title(const struct renderer *r)
+{
+	return r->title;
+}
+
 const char *renderer_options(const struct renderer *r)
 {
 	return r->options;
@@ -104,25 +119,24 @@ const char *renderer_plan(const struct renderer *r)
 	return r->plan;
 }
 
-static int show(struct renderer *r, const struct moment *m, uint64_t t_ns,
-		struct sink *const *sinks, size_t n)
+static int show(struct renderer *r, const struct moment *m, uint64_t t_ns, bool step_start)
 {
 	struct image *img = image_get(r->pool);
 	struct image_info info = {.t_ns = t_ns,
 				  .time_ns = m->numbers->t1_ns,
 				  .samples = m->numbers->account.taken,
-				  .options = r->options};
+				  .options = r->options,
+				  .step_start = step_start};
 	int err = 0;
 
 	drawing_image(r->drawing, img, m);
-	for (size_t i = 0; i < n && !err; i++)
-		err = sink_push(sinks[i], img, &info);
+	for (size_t i = 0; i < r->n_sinks && !err; i++)
+		err = sink_push(r->sink[i], img, &info);
 	image_unref(img);
 	return err;
 }
 
-static int show_rest(struct renderer *r, const struct state *st, uint64_t t_ns,
-		     struct sink *const *sinks, size_t n)
+static int show_rest(struct renderer *r, const struct state *st, uint64_t t_ns, bool step_start)
 {
 	struct moment m = {.self = st->self,
 			   .numbers = st,
@@ -130,7 +144,7 @@ static int show_rest(struct renderer *r, const struct state *st, uint64_t t_ns,
 			   .to_ns = st->t1_ns,
 			   .at_rest = true};
 
-	return show(r, &m, t_ns, sinks, n);
+	return show(r, &m, t_ns, step_start);
 }
 
 static uint64_t mix(uint64_t a, uint64_t b, uint32_t ease)
@@ -138,8 +152,9 @@ static uint64_t mix(uint64_t a, uint64_t b, uint32_t ease)
 	return (uint64_t)(((__uint128_t)a * (65536 - ease) + (__uint128_t)b * ease) >> 16);
 }
 
+/* Counts move, and are then laid out: boxes that moved by themselves would leave their parents. */
 static int show_between(struct renderer *r, const struct state *a, const struct state *b,
-			uint32_t ease, uint64_t t_ns, struct sink *const *sinks, size_t n)
+			uint32_t ease, uint64_t t_ns, bool step_start)
 {
 	struct moment m = {.self = r->between,
 			   .numbers = a,
@@ -148,17 +163,38 @@ static int show_between(struct renderer *r, const struct state *a, const struct 
 
 	for (uint32_t i = 0; i < r->scene->tree.n; i++)
 		r->between[i] = mix(a->self[i], b->self[i], ease);
-	return show(r, &m, t_ns, sinks, n);
+	return show(r, &m, t_ns, step_start);
 }
 
-static int close_all(struct sink *const *sinks, size_t n, uint64_t end_ns, int err)
+static void begin(struct renderer *r, struct sink *const *sinks, size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
-		int e = sink_close(sinks[i], end_ns, !err);
+	r->sink = sinks;
+	r->n_sinks = n;
+}
+
+static int finish(struct renderer *r, uint64_t end_ns, int err)
+{
+	log_progress_end();
+	for (size_t i = 0; i < r->n_sinks; i++) {
+		int e = sink_close(r->sink[i], end_ns, !err);
 
 		err = err ? err : e;
 	}
 	return err;
+}
+
+static int show_step(struct renderer *r, uint32_t step)
+{
+	const struct timeline *tl = &r->scene->timeline;
+	struct state *now = &r->state[step % 2], *before = &r->state[1 - step % 2];
+	uint64_t image = timeline_start(tl, step);
+	int err = scene_state(r->scene, timeline_last(tl, step), now);
+	int moves = step ? tl->motion - 1 : 0;
+
+	for (int j = 0; j < moves && !err; j++, image++)
+		err = show_between(r, before, now, timeline_ease(j + 1, tl->motion),
+				   image * SECOND_NS / tl->fps, j == 0);
+	return err ? err : show_rest(r, now, image * SECOND_NS / tl->fps, moves == 0);
 }
 
 int renderer_film(struct renderer *r, struct sink *const *sinks, size_t n)
@@ -166,20 +202,12 @@ int renderer_film(struct renderer *r, struct sink *const *sinks, size_t n)
 	const struct timeline *tl = &r->scene->timeline;
 	int err = 0;
 
+	begin(r, sinks, n);
 	for (uint32_t step = 0; step < tl->n_steps && !err; step++) {
-		struct state *now = &r->state[step % 2], *before = &r->state[1 - step % 2];
-		uint64_t image = timeline_start(tl, step);
-
-		err = scene_state(r->scene, timeline_last(tl, step), now);
-		for (int j = 1; step && j < tl->motion && !err; j++, image++)
-			err = show_between(r, before, now, timeline_ease(j, tl->motion),
-					   image * SECOND_NS / tl->fps, sinks, n);
-		if (!err)
-			err = show_rest(r, now, image * SECOND_NS / tl->fps, sinks, n);
+		err = show_step(r, step);
 		log_progress("film: %u %%", (step + 1) * 100 / tl->n_steps);
 	}
-	log_progress_end();
-	return close_all(sinks, n, tl->length_ns, err);
+	return finish(r, tl->length_ns, err);
 }
 
 int renderer_sequence(struct renderer *r, struct sink *const *sinks, size_t n)
@@ -187,12 +215,12 @@ int renderer_sequence(struct renderer *r, struct sink *const *sinks, size_t n)
 	const struct timeline *tl = &r->scene->timeline;
 	int err = 0;
 
+	begin(r, sinks, n);
 	for (uint32_t i = 0; i < tl->n_snapshots && !err; i++) {
 		err = scene_state(r->scene, i, &r->state[0]);
 		if (!err)
-			err = show_rest(r, &r->state[0], i * SECOND_NS, sinks, n);
+			err = show_rest(r, &r->state[0], i * SECOND_NS, true);
 		log_progress("images: %u %%", (i + 1) * 100 / tl->n_snapshots);
 	}
-	log_progress_end();
-	return close_all(sinks, n, tl->n_snapshots * SECOND_NS, err);
+	return finish(r, tl->n_snapshots * SECOND_NS, err);
 }

@@ -25,6 +25,8 @@ void renderer_destroy(struct renderer *r);
 
 int renderer_width(const struct renderer *r);
 int renderer_height(const struct renderer *r);
+int renderer_fps(const struct renderer *r);
+const char *renderer_title(const struct renderer *r);
 /* In words, for a file's metadata: "scale auto, window 5 s, theme light, 1920x1080". */
 const char *renderer_options(const struct renderer *r);
 /* One line for the user: how long, how fast, how much an image shows. */

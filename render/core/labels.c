@@ -88,6 +88,8 @@ static size_t without_arguments(const char *name, size_t len, char *buf, size_t 
 		if ((c == '>' || c == ')') && depth && !(i && name[i - 1] == '-'))
 			depth--;
 	}
+	while (n && buf[n - 1] == ' ')
+		n--;
 	return n;
 }
 
@@ -114,22 +116,20 @@ static size_t first_cells(const char *text, size_t cells)
 	return i;
 }
 
+/* Keeps as many characters as fit, at least three, with an ellipsis for the others. */
 static size_t cut(const struct fitter *f, const char *name, size_t len, char *buf)
 {
 	size_t cells = count_cells(name, len);
 
-	for (size_t keep = cells < LABEL_MAX_CELLS ? cells : LABEL_MAX_CELLS; keep-- > 2;) {
+	for (size_t keep = cells < LABEL_MAX_CELLS ? cells : LABEL_MAX_CELLS; keep-- > 3;) {
 		size_t tail = keep >= 12 ? keep / 3 : 0;
 		size_t head_bytes = first_cells(name, keep - tail);
 		size_t tail_at = tail ? first_cells(name, cells - tail) : len;
-		size_t n = 0;
+		size_t n = head_bytes;
 
-		if (keep < 3 && cells > 3)
-			return 0;
 		if (head_bytes + (len - tail_at) > LABEL_MAX_BYTES - 8)
 			continue;
 		memcpy(buf, name, head_bytes);
-		n = head_bytes;
 		memcpy(buf + n, ELLIPSIS, strlen(ELLIPSIS));
 		n += strlen(ELLIPSIS);
 		memcpy(buf + n, name + tail_at, len - tail_at);
@@ -139,6 +139,7 @@ static size_t cut(const struct fitter *f, const char *name, size_t len, char *bu
 			return n;
 		}
 	}
+	buf[0] = '\0';
 	return 0;
 }
 
