@@ -92,7 +92,8 @@ static size_t list_chain(const struct tree *t, uint32_t head, const char **chain
 size_t layout_label(const struct tree *t, uint32_t head, const struct advances *adv, int size_px,
 		    int room_px, const char **scratch, char *buf)
 {
-	if (t->kind[head] >= FRAME_KINDS)
+	/* The dots of a file name do not divide a path. */
+	if (t->kind[head] >= FRAME_KINDS || t->kind[head] == FRAME_UNNAMED)
 		return label_cut(adv, size_px, room_px, t->name[head], buf);
 	return label_fit_chain(adv, size_px, room_px, scratch, list_chain(t, head, scratch), buf);
 }
