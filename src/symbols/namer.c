@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/chan.h"
@@ -21,6 +22,8 @@
 #define FILES_OWN 32
 /* Answers are text from an untrusted process; what the worker sends is a tenth of this. */
 #define TEXT_MAX_BYTES (64u << 10)
+/* How long the supervisor may take to end by itself. */
+#define STOP_MS 1000
 /* Hostile files may be many; the person is told of the first ones. */
 #define WARNINGS_MAX 4
 
@@ -48,8 +51,6 @@ static struct rlimit file_limit(void)
 	struct rlimit files = {1024, 1024};
 
 	getrlimit(RLIMIT_NOFILE, &files);
-	if (geteuid() == 0 && files.rlim_max < FILES_MAX)
-		files.rlim_max = FILES_MAX;
 	files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
 	return files;
 }
@@ -87,22 +88,42 @@ struct namer *namer_create(uint32_t limit_ms)
 	return namer;
 }
 
-static void namer_kill(struct namer *namer)
+/* True when the supervisor has ended, within about `ms`. */
+static bool has_ended(pid_t pid, int ms)
+{
+	const struct timespec one_ms = {.tv_nsec = 1000000};
+
+	for (; ms > 0; ms--) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return true;
+		nanosleep(&one_ms, NULL);
+	}
+	return false;
+}
+
+/*
+ * At the end of its socket the supervisor kills its worker, reaps it and exits. Killing both by
+ * force would leave the worker to init, which not every container has.
+ */
+static void namer_stop(struct namer *namer)
 {
 	if (!namer->ch)
+		return;
+	shutdown(chan_fd(namer->ch), SHUT_RDWR);
+	chan_destroy(namer->ch);
+	namer->ch = NULL;
+	if (has_ended(namer->pid, STOP_MS))
 		return;
 	kill(-namer->pid, SIGKILL);
 	while (waitpid(namer->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	chan_destroy(namer->ch);
-	namer->ch = NULL;
 }
 
 void namer_destroy(struct namer *namer)
 {
 	if (!namer)
 		return;
-	namer_kill(namer);
+	namer_stop(namer);
 	lookups_deinit(&namer->modules);
 	strbuf_deinit(&namer->text);
 	strbuf_deinit(&namer->raw);
@@ -116,7 +137,7 @@ static void lose_namer(struct namer *namer, int err)
 {
 	if (!namer->ch)
 		return;
-	namer_kill(namer);
+	namer_stop(namer);
 	namer->stats.is_dead = true;
 	log_warn("the process that reads symbols is lost (%s): code from here on has no names, "
 		 "only addresses",

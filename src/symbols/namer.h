@@ -45,7 +45,7 @@ struct namer_stats {
 
 /* limit_ms: how long a request may take. NULL with errno where it cannot fork. */
 struct namer *namer_create(uint32_t limit_ms);
-/* Kills its processes, and waits for them. */
+/* Ends its processes, and waits for them. */
 void namer_destroy(struct namer *namer);
 
 /*

@@ -175,7 +175,8 @@ static int start_worker(struct supervisor *s)
 	return 0;
 }
 
-/* SIGCHLD is ignored, so that the kernel reaps; one that hangs in the kernel is not waited for. */
+/* SIGCHLD is ignored, so that the kernel reaps: one that hangs in the kernel is waited for only at
+ * the end. */
 static void stop_worker(struct supervisor *s)
 {
 	if (!s->worker)
@@ -230,6 +231,8 @@ static void serve(struct supervisor *s)
 		change_modules(&s->modules, &msg);
 	}
 	stop_worker(s);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
 }
 
 /* Leaves the socket as descriptor 3, stderr, and nothing else. */
