@@ -10,8 +10,8 @@
  * What is in neither, is malformed, or is longer than DEMANGLE_MAX_BYTES is added as it stands.
  *
  * A hostile name of a few hundred bytes can stand for 2^100 bytes of text: output ends after
- * DEMANGLE_MAX_BYTES, with "…". The libiberty's own limit of recursion stays on. The result is not
- * clean yet (base/utf8.h).
+ * DEMANGLE_MAX_BYTES, with a horizontal ellipsis. The libiberty's own limit of recursion stays on.
+ * The result is not clean yet (base/utf8.h).
  */
 #define DEMANGLE_MAX_BYTES 4096
 

@@ -26,12 +26,15 @@
 struct elf_names;
 
 struct elf_place {
-	uint64_t vaddr;	   /* of the offset; without an executable segment, the offset itself */
-	const char *name;  /* as in the file (mangled), until the table goes; NULL: not known */
-	bool is_plt;	   /* `name` is that of the function which the stub leads to */
-	bool is_entry;	   /* the function that e_entry lies in, where the file is a program */
-	uint64_t function; /* vaddr of the function's start, where has_function */
+	/* Of the offset; where no executable segment has it, the offset itself. */
+	uint64_t vaddr;
+	/* As in the file (mangled), valid until the table goes; NULL: not known. */
+	const char *name;
+	bool is_plt;   /* `name` is that of the function which the stub leads to */
+	bool is_entry; /* in a program, the function that e_entry lies in */
+	/* Where the function starts. */
 	bool has_function;
+	uint64_t function;
 };
 
 /* NULL with errno: ENOEXEC where it is no ELF file, EINVAL where no regular file, or EIO. */

@@ -8,8 +8,8 @@
  * The namer's side of the socket: a supervisor that holds the descriptors of all modules and
  * parses nothing, and a worker, its child, that parses. Both run confined, and neither opens files.
  *
- *	main ── MSG_ADD, MSG_REMOVE, MSG_RESOLVE ─► supervisor ─► worker
- *	main ◄─ MSG_NAMES or MSG_FAILED ────────── supervisor ◄─ worker
+ *	main -- MSG_ADD, MSG_REMOVE, MSG_RESOLVE -> supervisor -> worker
+ *	main <- MSG_NAMES or MSG_FAILED ----------- supervisor <- worker
  *
  * There is at most one MSG_RESOLVE under way. Where the worker dies over it, a fresh one, which
  * inherits the descriptors, gets it once more, since memory that other modules used or the kernel's

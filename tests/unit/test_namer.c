@@ -359,16 +359,19 @@ TEST(a_module_that_kills_every_worker_is_given_up)
 TEST(without_the_supervisor_there_are_still_names)
 {
 	struct namer *namer = namer_create(NAMER_LIMIT_MS);
-	pid_t supervisor = only_child(getpid());
+	pid_t supervisor = only_child(getpid()), worker;
 
+	CHECK(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	add_self(namer, 1);
 	CHECK_SELF(namer, 1);
+	worker = only_child(supervisor);
 	kill(supervisor, SIGKILL);
 	CHECK_STR(name_at(namer, 1, 0x2345).text, "test program+0x2345");
 	CHECK(namer_stats(namer).is_dead);
 	add_self(namer, 2);
 	CHECK_STR(name_at(namer, 2, 0x2345).text, "test program+0x2345");
 	namer_destroy(namer);
+	CHECK(is_gone(worker));
 }
 
 TEST(ctrl_c_is_not_for_the_namer)
