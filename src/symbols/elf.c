@@ -433,14 +433,19 @@ static void read_plt(struct reader *rd, size_t strings)
 
 static int compare_names(const char *a, const char *b)
 {
-	size_t under_a = strspn(a, "_"), under_b = strspn(b, "_");
-	size_t len_a = strnlen(a, NAME_CMP_MAX), len_b = strnlen(b, NAME_CMP_MAX);
+	size_t under_a = 0, under_b = 0, len_a, len_b;
 
+	while (a[under_a] == '_' && under_a < NAME_CMP_MAX)
+		under_a++;
+	while (b[under_b] == '_' && under_b < NAME_CMP_MAX)
+		under_b++;
 	if (under_a != under_b)
 		return under_a < under_b ? -1 : 1;
+	len_a = strnlen(a, NAME_CMP_MAX);
+	len_b = strnlen(b, NAME_CMP_MAX);
 	if (len_a != len_b)
 		return len_a < len_b ? -1 : 1;
-	return strncmp(a, b, NAME_CMP_MAX);
+	return memcmp(a, b, len_a);
 }
 
 /* The best of one start comes last, since in a table of ranges the last one wins. */

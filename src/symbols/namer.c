@@ -114,7 +114,9 @@ static void namer_stop(struct namer *namer)
 	namer->ch = NULL;
 	if (has_ended(namer->pid, STOP_MS))
 		return;
-	kill(-namer->pid, SIGKILL);
+	/* Not permitted once we are another user; then it ends with us. */
+	if (kill(-namer->pid, SIGKILL))
+		return;
 	while (waitpid(namer->pid, NULL, 0) < 0 && errno == EINTR)
 		;
 }

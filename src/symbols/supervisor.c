@@ -43,6 +43,7 @@ struct worker {
 	uint64_t *used; /* by module id: number of the last request */
 	size_t cap_used;
 	uint64_t n_requests;
+	size_t grown_bytes; /* of tables, since they were last counted */
 	struct strbuf reply;
 };
 
@@ -86,6 +87,9 @@ static void drop_tables(struct worker *w, uint32_t keep)
 {
 	size_t size = 0, n = w->modules->n;
 
+	if (w->grown_bytes < TABLES_MAX_BYTES / 8)
+		return;
+	w->grown_bytes = 0;
 	for (size_t i = 0; i < n; i++)
 		size += w->modules->l[i] ? lookup_bytes(w->modules->l[i]) : 0;
 	while (size > TABLES_MAX_BYTES) {
@@ -108,7 +112,7 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 	struct msg_names head = {0};
 	const char *offsets = (const char *)msg->data + sizeof(ask);
 	struct lookup *l;
-	size_t cap = w->cap_used;
+	size_t cap = w->cap_used, bytes;
 
 	if (msg->size >= sizeof(ask))
 		memcpy(&ask, msg->data, sizeof(ask));
@@ -118,6 +122,7 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 	w->used = xgrow(w->used, &w->cap_used, w->modules->n, sizeof(*w->used));
 	memset(w->used + cap, 0, (w->cap_used - cap) * sizeof(*w->used));
 	w->used[ask.module] = ++w->n_requests;
+	bytes = lookup_bytes(l);
 	lookup_load(l);
 	head.n = ask.n;
 	head.is_hidden = lookup_is_hidden(l);
@@ -129,6 +134,7 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 		memcpy(&offset, offsets + i * sizeof(offset), sizeof(offset));
 		add_name(&w->reply, l, offset);
 	}
+	w->grown_bytes += lookup_bytes(l) - bytes;
 	drop_tables(w, ask.module);
 	return chan_send(w->ch, MSG_NAMES, w->reply.data, w->reply.len, -1);
 }
