@@ -7,7 +7,7 @@
 const char *const loss_names[LOSSES] = {
     [LOSS_RING_FULL] = "ring_full",	  [LOSS_RING_BUSY] = "ring_busy",
     [LOSS_HASH_STORAGE] = "hash_storage", [LOSS_STACK_STORAGE] = "stack_storage",
-    [LOSS_MISSING] = "missing",
+    [LOSS_MISSING] = "missing",		  [LOSS_BACKLOG] = "backlog",
 };
 
 uint64_t account_lost(const struct account *a)

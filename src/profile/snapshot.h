@@ -19,6 +19,7 @@ enum loss {
 	LOSS_HASH_STORAGE, /* more (process, stack) keys in the snapshot than --hash-storage-size */
 	LOSS_STACK_STORAGE, /* more distinct stacks in it than --stack-storage-size */
 	LOSS_MISSING,	    /* counted by the BPF program, but no record came within a second */
+	LOSS_BACKLOG,	    /* taken, but nobody took it from the collector in time */
 	LOSSES
 };
 

@@ -1,0 +1,44 @@
+#ifndef BPF_KERNEL_H
+#define BPF_KERNEL_H
+
+/*
+ * The few kernel types that our programs look into. Only the named members count: their places are
+ * relocated when the program is loaded (CO-RE), so that one object runs on every kernel with BTF.
+ */
+#include <linux/types.h>
+
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+
+#define PF_IO_WORKER 0x00000010
+#define PF_KTHREAD   0x00200000
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct mnt_namespace {
+	struct ns_common ns;
+};
+
+struct nsproxy {
+	struct mnt_namespace *mnt_ns;
+};
+
+struct task_struct {
+	unsigned int flags;
+	void *mm;
+	struct nsproxy *nsproxy;
+};
+
+#pragma clang attribute pop
+
+/* The context of a perf_event program is only handed on, never looked into. */
+struct bpf_perf_event_data;
+
+#endif

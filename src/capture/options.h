@@ -1,0 +1,59 @@
+#ifndef CAPTURE_OPTIONS_H
+#define CAPTURE_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * What to sample, and how; as the options of `record` say it. Plain data: strings and arrays are
+ * borrowed. Begin with CAPTURE_OPTIONS_DEFAULT.
+ */
+enum capture_event { CAPTURE_CPU_CLOCK, CAPTURE_CYCLES };
+
+struct capture_options {
+	const uint32_t *pid; /* only these processes, with all their threads */
+	size_t n_pids;
+	const uint32_t *tid; /* only these threads */
+	size_t n_tids;
+	int cpu; /* only this one; -1: all that are online */
+	enum capture_event event;
+	uint32_t freq_hz;      /* samples a second on each CPU; 0 where a period is set */
+	uint64_t period;       /* of the event: ns for cpu-clock, cycles; 0 where a rate is set */
+	bool user_only;	       /* leave out the kernel stacks */
+	bool kernel_only;      /* leave out the user stacks */
+	bool include_idle;     /* keep the samples of the idle task */
+	const char *cgroup;    /* folder of a cgroup v2: only its processes, descendants included */
+	const char *cgroupmap; /* pinned BPF hash: only these cgroup ids */
+	const char *mntnsmap;  /* pinned BPF hash: only these mount namespaces (inode numbers) */
+	uint64_t interval_ns;  /* length of a snapshot, at least CAPTURE_INTERVAL_MIN_NS */
+	uint32_t hash_storage; /* (process, stack) pairs in a snapshot, at most */
+	uint32_t stack_storage; /* distinct stacks in a snapshot, at most */
+	bool all_cpus;		/* with argv: the whole machine, not only the command */
+	char *const *argv;	/* the command to run and to follow, NULL at its end; NULL: none */
+};
+
+#define CAPTURE_INTERVAL_MIN_NS 10000000u
+#define CAPTURE_INTERVAL_MAX_NS 86400000000000u
+/* What a timer of the kernel does at least. */
+#define CAPTURE_PERIOD_MIN_NS 10000u
+
+#define CAPTURE_OPTIONS_DEFAULT                                                                    \
+	((struct capture_options){.cpu = -1,                                                       \
+				  .freq_hz = 49,                                                   \
+				  .interval_ns = 1000000000,                                       \
+				  .hash_storage = 40960,                                           \
+				  .stack_storage = 16384})
+
+/*
+ * How a program of ours ends when sampling cannot begin: the exit statuses of the command that
+ * concern it. The line that says why was printed where it was found.
+ */
+enum capture_status {
+	CAPTURE_OK = 0,
+	CAPTURE_FAILED = 1,	   /* no such process, no such map … */
+	CAPTURE_USAGE = 2,	   /* can never be right */
+	CAPTURE_NOT_PERMITTED = 4, /* no permission, or no support in the kernel */
+};
+
+#endif

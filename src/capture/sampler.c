@@ -1,0 +1,335 @@
+#include "capture/sampler.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/perf_event.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/xalloc.h"
+#include "bpf/sampler.skel.h"
+
+/* A record with a kernel and a user stack takes about 300 bytes (measured). */
+#define RING_RECORD_BYTES 300
+#define RING_SECONDS	  4
+#define RING_MIN_BYTES	  (256u << 10)
+#define RING_MAX_BYTES	  (64u << 20)
+
+/* The number that /proc/self/ns/pid has in the initial PID namespace. */
+#define INITIAL_PIDNS_INO 0xeffffffcu
+
+struct sampler {
+	struct sampler_bpf *skel;
+	struct ring_buffer *ring;
+	const struct sampler_slot *slots;
+	size_t slots_bytes, ring_bytes;
+	int n_cpus;
+	sampler_record_fn *fn;
+	void *arg;
+	int cgroup_fd, cgroup_set_fd, mntns_set_fd;
+};
+
+/* libbpf's last word on what went wrong, kept for our one line. */
+static char libbpf_words[256];
+
+static int keep_words(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	if (level != LIBBPF_WARN || *libbpf_words)
+		return 0;
+	vsnprintf(libbpf_words, sizeof(libbpf_words), fmt, ap);
+	libbpf_words[strcspn(libbpf_words, "\n")] = '\0';
+	return 0;
+}
+
+static int explain_load(int err)
+{
+	if (access("/sys/kernel/btf/vmlinux", R_OK)) {
+		log_error("this kernel has no type information (/sys/kernel/btf/vmlinux): "
+			  "it needs one built with CONFIG_DEBUG_INFO_BTF");
+		return CAPTURE_NOT_PERMITTED;
+	}
+	if (err == -EPERM || err == -EACCES) {
+		log_error("not permitted to load a BPF program: run it as root, or with the "
+			  "capabilities CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+		return CAPTURE_NOT_PERMITTED;
+	}
+	log_error("cannot load the BPF program: %s%s%s", strerror(-err), *libbpf_words ? "; " : "",
+		  libbpf_words);
+	return err == -ENOMEM || err == -EMFILE ? CAPTURE_FAILED : CAPTURE_NOT_PERMITTED;
+}
+
+static size_t ring_size(uint64_t rate_hz, size_t n_cpus)
+{
+	uint64_t want = RING_SECONDS * RING_RECORD_BYTES * rate_hz * n_cpus;
+	size_t size = RING_MIN_BYTES;
+
+	while (size < want && size < RING_MAX_BYTES)
+		size *= 2;
+	if (size < want)
+		log_note("the ring of samples is capped at %u MB: it holds %.1f s at this rate",
+			 RING_MAX_BYTES >> 20, (double)size * RING_SECONDS / want);
+	return size;
+}
+
+/* A pinned hash in place of one of ours: its descriptor, or -1 after a word. */
+static int reuse_pinned(struct bpf_map *map, const char *path, const char *option)
+{
+	struct bpf_map_info info = {0};
+	uint32_t size = sizeof(info);
+	int fd = bpf_obj_get(path), err = fd;
+
+	if (fd < 0) {
+		log_error("%s: cannot open the pinned map '%s': %s", option, path, strerror(-err));
+		return -1;
+	}
+	if (bpf_obj_get_info_by_fd(fd, &info, &size) || info.type != BPF_MAP_TYPE_HASH ||
+	    info.key_size != sizeof(uint64_t)) {
+		log_error("%s: '%s' is not a BPF hash with keys of 8 bytes", option, path);
+	} else if (bpf_map__reuse_fd(map, fd)) {
+		log_error("%s: cannot use the pinned map '%s'", option, path);
+	} else {
+		return fd;
+	}
+	close(fd);
+	return -1;
+}
+
+static int open_cgroup(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct statfs fs;
+
+	if (fd < 0) {
+		log_error("--cgroup: cannot open '%s': %s", path, strerror(errno));
+		return -1;
+	}
+	if (!fstatfs(fd, &fs) && fs.f_type == CGROUP2_SUPER_MAGIC)
+		return fd;
+	log_error("--cgroup: '%s' is not a folder of a cgroup v2 hierarchy", path);
+	close(fd);
+	return -1;
+}
+
+static unsigned int max_frames(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/perf_event_max_stack", "re");
+	unsigned int n = SAMPLER_MAX_FRAMES;
+
+	if (f && fscanf(f, "%u", &n) != 1)
+		n = SAMPLER_MAX_FRAMES;
+	if (f)
+		fclose(f);
+	return n && n < SAMPLER_MAX_FRAMES ? n : SAMPLER_MAX_FRAMES;
+}
+
+static void set_knobs(struct sampler *s, const struct capture_options *opts, size_t n_cpus)
+{
+	struct sampler_bpf *skel = s->skel;
+	struct stat ns;
+
+	skel->rodata->interval_ns = opts->interval_ns;
+	skel->rodata->max_frames = max_frames();
+	skel->rodata->include_idle = opts->include_idle;
+	skel->rodata->user_only = opts->user_only;
+	skel->rodata->kernel_only = opts->kernel_only;
+	skel->rodata->by_tgid = opts->n_pids > 0;
+	skel->rodata->by_tid = opts->n_tids > 0;
+	skel->rodata->by_cgroup = opts->cgroup;
+	skel->rodata->by_cgroup_set = opts->cgroupmap;
+	skel->rodata->by_mntns_set = opts->mntnsmap;
+	if (!stat("/proc/self/ns/pid", &ns) && ns.st_ino != INITIAL_PIDNS_INO) {
+		skel->rodata->pidns_dev = ns.st_dev;
+		skel->rodata->pidns_ino = ns.st_ino;
+	}
+	s->ring_bytes = ring_size(events_rate_max(opts), n_cpus);
+	s->n_cpus = libbpf_num_possible_cpus();
+	s->slots_bytes = sizeof(struct sampler_slot) * SAMPLER_SLOTS * s->n_cpus;
+	bpf_map__set_max_entries(skel->maps.ring, s->ring_bytes);
+	bpf_map__set_max_entries(skel->maps.slots, SAMPLER_SLOTS * s->n_cpus);
+	bpf_map__set_max_entries(skel->maps.tgids, opts->n_pids + 1);
+	bpf_map__set_max_entries(skel->maps.tids, opts->n_tids + 1);
+}
+
+static int open_filters(struct sampler *s, const struct capture_options *opts)
+{
+	if (opts->cgroup && (s->cgroup_fd = open_cgroup(opts->cgroup)) < 0)
+		return -1;
+	if (opts->cgroupmap &&
+	    (s->cgroup_set_fd =
+		 reuse_pinned(s->skel->maps.cgroup_set, opts->cgroupmap, "--cgroupmap")) < 0)
+		return -1;
+	if (opts->mntnsmap && (s->mntns_set_fd = reuse_pinned(s->skel->maps.mntns_set,
+							      opts->mntnsmap, "--mntnsmap")) < 0)
+		return -1;
+	return 0;
+}
+
+static int fill_set(const struct bpf_map *map, const uint32_t *key, size_t n)
+{
+	uint8_t one = 1;
+	int err = 0;
+
+	for (size_t i = 0; i < n && !err; i++)
+		err = bpf_map_update_elem(bpf_map__fd(map), &key[i], &one, BPF_ANY);
+	return err;
+}
+
+static int fill_filters(struct sampler *s, const struct capture_options *opts)
+{
+	uint32_t zero = 0;
+	int err = fill_set(s->skel->maps.tgids, opts->pid, opts->n_pids);
+
+	if (!err)
+		err = fill_set(s->skel->maps.tids, opts->tid, opts->n_tids);
+	if (!err && opts->cgroup)
+		err = bpf_map_update_elem(bpf_map__fd(s->skel->maps.cgroup), &zero, &s->cgroup_fd,
+					  BPF_ANY);
+	return err;
+}
+
+static int take_record(void *arg, void *data, size_t size)
+{
+	const struct sampler *s = arg;
+	const struct sampler_record *r = data;
+
+	if (size >= sizeof(*r) && size >= sizeof(*r) + 8u * (r->n_kernel + r->n_user))
+		s->fn(s->arg, r);
+	return 0;
+}
+
+static int load(struct sampler *s, const struct capture_options *opts)
+{
+	int err = sampler_bpf__load(s->skel);
+	void *slots;
+
+	if (!err)
+		err = fill_filters(s, opts);
+	if (err)
+		return err;
+	slots =
+	    mmap(NULL, s->slots_bytes, PROT_READ, MAP_SHARED, bpf_map__fd(s->skel->maps.slots), 0);
+	if (slots == MAP_FAILED)
+		return -errno;
+	s->slots = slots;
+	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), take_record, s, NULL);
+	return s->ring ? 0 : -errno;
+}
+
+struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
+			       sampler_record_fn *fn, void *arg, int *status_ret)
+{
+	struct sampler *s = xcalloc(1, sizeof(*s));
+	int err;
+
+	s->fn = fn;
+	s->arg = arg;
+	s->cgroup_fd = s->cgroup_set_fd = s->mntns_set_fd = -1;
+	*status_ret = CAPTURE_FAILED;
+	libbpf_set_print(keep_words);
+	s->skel = sampler_bpf__open();
+	if (!s->skel) {
+		*status_ret = explain_load(-errno);
+		goto fail;
+	}
+	set_knobs(s, opts, n_cpus);
+	if (open_filters(s, opts))
+		goto fail;
+	err = load(s, opts);
+	if (err) {
+		*status_ret = explain_load(err);
+		goto fail;
+	}
+	*status_ret = CAPTURE_OK;
+	return s;
+fail:
+	sampler_destroy(s);
+	return NULL;
+}
+
+void sampler_destroy(struct sampler *s)
+{
+	if (!s)
+		return;
+	ring_buffer__free(s->ring);
+	if (s->slots)
+		munmap((void *)s->slots, s->slots_bytes);
+	sampler_bpf__destroy(s->skel);
+	if (s->cgroup_fd >= 0)
+		close(s->cgroup_fd);
+	if (s->cgroup_set_fd >= 0)
+		close(s->cgroup_set_fd);
+	if (s->mntns_set_fd >= 0)
+		close(s->mntns_set_fd);
+	free(s);
+}
+
+/* By ioctl and not by a link, since libbpf's way enables the event at once. */
+int sampler_attach(struct sampler *s, const struct events *ev)
+{
+	int prog = bpf_program__fd(s->skel->progs.sample);
+
+	for (size_t i = 0; i < ev->n; i++)
+		if (ioctl(ev->fd[i], PERF_EVENT_IOC_SET_BPF, prog))
+			return -errno;
+	return 0;
+}
+
+void sampler_begin(struct sampler *s, uint64_t start_ns)
+{
+	__atomic_store_n(&s->skel->bss->start_ns, start_ns, __ATOMIC_RELEASE);
+}
+
+void sampler_end(struct sampler *s, uint64_t stop_ns)
+{
+	__atomic_store_n(&s->skel->bss->stop_ns, stop_ns, __ATOMIC_RELEASE);
+}
+
+int sampler_drain(struct sampler *s)
+{
+	return ring_buffer__consume(s->ring);
+}
+
+void sampler_counters(const struct sampler *s, uint64_t interval, struct sampler_counters *ret)
+{
+	*ret = (struct sampler_counters){0};
+	for (int cpu = 0; cpu < s->n_cpus; cpu++) {
+		const volatile struct sampler_slot *slot =
+		    &s->slots[cpu * SAMPLER_SLOTS + interval % SAMPLER_SLOTS];
+
+		if (slot->interval != interval)
+			continue;
+		ret->expected += slot->expected;
+		ret->idle += slot->idle;
+		ret->filtered += slot->filtered;
+		ret->submitted += slot->submitted;
+		ret->ring_full += slot->ring_full;
+		ret->ring_busy += slot->ring_busy;
+	}
+}
+
+size_t sampler_ring_bytes(const struct sampler *s)
+{
+	return s->ring_bytes;
+}
+
+uint64_t sampler_run_time_ns(const struct sampler *s, uint64_t *runs_ret)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+
+	*runs_ret = 0;
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->skel->progs.sample), &info, &size))
+		return 0;
+	*runs_ret = info.run_cnt;
+	return info.run_time_ns;
+}

@@ -1,0 +1,57 @@
+#ifndef CAPTURE_SAMPLER_H
+#define CAPTURE_SAMPLER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/sampler.h"
+#include "capture/events.h"
+#include "capture/options.h"
+
+/*
+ * The BPF program in the kernel: loads it with the filters of the options, attaches it to the
+ * events, and reads what it leaves: records out of a ring, and counters by interval. The one file
+ * that knows libbpf.
+ *
+ *	sampler_create → sampler_attach → sampler_begin → (sampler_drain, sampler_counters)* →
+ *	sampler_end → sampler_drain until empty → sampler_destroy
+ */
+struct sampler;
+
+struct sampler_counters {
+	uint64_t expected, idle, filtered, submitted, ring_full, ring_busy;
+};
+
+/* Gets each record; its addresses stand behind it, and all is valid until it returns. */
+typedef void sampler_record_fn(void *arg, const struct sampler_record *r);
+
+/*
+ * Loads. n_cpus: how many CPUs can send samples. On failure it has printed why, returns NULL and
+ * sets *status_ret to an enum capture_status.
+ */
+struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
+			       sampler_record_fn *fn, void *arg, int *status_ret);
+void sampler_destroy(struct sampler *s);
+
+/* The program runs at each overflow from now on, and ignores them until sampler_begin(). */
+int sampler_attach(struct sampler *s, const struct events *ev);
+/* Time 0 of the intervals. Call it right before the events are enabled. */
+void sampler_begin(struct sampler *s, uint64_t start_ns);
+/* Samples from this time on are not counted. Call it right before the events are disabled. */
+void sampler_end(struct sampler *s, uint64_t stop_ns);
+
+/* Hands all records that are there to the callback: how many, or a negative errno. */
+int sampler_drain(struct sampler *s);
+/* The counters of an interval, summed over the CPUs. They may still grow. */
+void sampler_counters(const struct sampler *s, uint64_t interval, struct sampler_counters *ret);
+
+size_t sampler_ring_bytes(const struct sampler *s);
+/* The program's run time and number of runs, where kernel.bpf_stats_enabled is set; else 0. */
+uint64_t sampler_run_time_ns(const struct sampler *s, uint64_t *runs_ret);
+
+static inline const uint64_t *sampler_addresses(const struct sampler_record *r)
+{
+	return (const uint64_t *)(r + 1);
+}
+
+#endif

@@ -1,0 +1,149 @@
+#ifndef CAPTURE_WIRE_H
+#define CAPTURE_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profile/dict.h"
+#include "profile/snapshot.h"
+
+/*
+ * What the collector and the main process say to each other over base/chan.h: the type of a message
+ * is an enum wire_type, its bytes are the packed struct of that name and what stands behind it.
+ * Both ends are the same program, so numbers are in the machine's own order.
+ *
+ *	collector → main, in this order:
+ *	    STARTED or FAILED    once
+ *	    PROCESS, MODULE, PERFMAP, STACKS*, SNAPSHOT     as they come
+ *	    ENDED                once, then the end of the channel
+ *	main → collector:
+ *	    STOP                 ends the recording; the open snapshot still comes
+ *
+ * A PROCESS or MODULE comes before the first STACKS that names it. Snapshots come in order of time;
+ * their STACKS come right before them.
+ */
+enum wire_type {
+	WIRE_STARTED = 1, /* struct wire_started */
+	WIRE_PROCESS,	  /* struct wire_process */
+	WIRE_MODULE,	  /* struct wire_module, path; may carry the file */
+	WIRE_PERFMAP,	  /* struct wire_perfmap; carries the file */
+	WIRE_STACKS,	  /* some stacks of the next SNAPSHOT: see wire_next_stack() */
+	WIRE_SNAPSHOT,	  /* struct wire_snapshot */
+	WIRE_ENDED,	  /* struct wire_ended */
+	WIRE_FAILED,	  /* struct wire_failed: nothing was sampled */
+	WIRE_STOP,	  /* nothing */
+};
+
+struct wire_started {
+	uint8_t event;	    /* enum capture_event: what is really sampled */
+	uint32_t freq_hz;   /* 0: a period was asked for */
+	uint64_t period;    /* of the event; 0: not fixed */
+	uint64_t period_ns; /* CPU time that a sample stands for; 0: not known */
+	uint32_t n_cpus;    /* that are sampled; for a command, those online */
+	uint32_t online_cpus;
+	uint64_t ring_bytes;		    /* of the ring of samples */
+	uint64_t mono_ns, unix_ns, boot_ns; /* time 0 by three clocks */
+	uint32_t command_pid;		    /* 0: none */
+} __attribute__((packed));
+
+/* A process has another id after exec, and after its main thread changed its name. */
+struct wire_process {
+	uint32_t id; /* counts up from 1 */
+	uint32_t pid;
+	char comm[16]; /* NUL-terminated, otherwise any bytes */
+	uint8_t is_kernel;
+	uint64_t start_unix_ns; /* of its fork or exec; 0: it was there before us */
+} __attribute__((packed));
+
+enum wire_module_kind {
+	WIRE_MODULE_FILE,    /* a file, by path */
+	WIRE_MODULE_DELETED, /* its name was removed, its code still runs */
+	WIRE_MODULE_MEMFD,   /* a file that never had a name, with an ELF header */
+	WIRE_MODULE_VDSO,    /* the kernel's page of code; path "[vdso]" */
+	WIRE_MODULE_JIT,     /* all anonymous code of one process; offsets are addresses */
+	WIRE_MODULE_OTHER,   /* a mapping without a file, such as "[vsyscall]"; offsets are too */
+};
+
+/*
+ * Comes again, with the same id, when a file could be opened only later. The file is what was
+ * mapped, or what stood at its path: where there is a build_id, compare it with the file's own.
+ * `path` (as the process saw it, without " (deleted)") fills the rest of the message, without NUL.
+ */
+struct wire_module {
+	uint32_t id; /* counts up from 1 */
+	uint8_t kind;
+	uint8_t build_id_size, build_id[BUILD_ID_MAX];
+	uint32_t process; /* of JIT code; 0: any */
+} __attribute__((packed));
+
+/* The perf map of a process: names for the addresses of its JIT module. A regular file of the
+ * process's own user; what it holds is not to be trusted. */
+struct wire_perfmap {
+	uint32_t module;
+} __attribute__((packed));
+
+enum wire_stack_flag {
+	WIRE_STACK_KERNEL_ONLY = 1, /* has no user part by its nature, or by -K */
+	WIRE_STACK_UNREADABLE = 2,  /* the user stack could not be read */
+	WIRE_STACK_BROKEN = 4,	    /* cut before an address in no executable mapping */
+	WIRE_STACK_USER_CUT = 8,    /* as deep as can be asked for: callers are missing */
+	WIRE_STACK_KERNEL_CUT = 16,
+};
+
+/* Then n_kernel addresses as uint64_t, and n_user struct wire_frame, each innermost first. */
+struct wire_stack {
+	uint32_t process;
+	uint16_t flags; /* enum wire_stack_flag */
+	uint8_t n_kernel, n_user;
+	uint64_t count;
+} __attribute__((packed));
+
+/*
+ * An address as the stack held it: where a call returns to, but where it ran for the innermost
+ * frame. `offset` is the place in the module's file, or the address itself (JIT, OTHER).
+ */
+struct wire_frame {
+	uint32_t module;
+	uint64_t offset;
+} __attribute__((packed));
+
+/*
+ * The account is whole but for complete, truncated and kernel_only, which need names: they are 0,
+ * and their sum is to be account.taken, which is the sum of the stacks' counts.
+ */
+struct wire_snapshot {
+	struct snapshot_info info;
+	uint64_t n_stacks; /* how many STACKS held since the last SNAPSHOT */
+} __attribute__((packed));
+
+struct wire_ended {
+	uint64_t expected;	/* of the whole recording */
+	int64_t undelivered;	/* samples that the kernel never delivered; -1: not known */
+	int32_t command_status; /* as wait() gave it; -1: none, or it still runs */
+	uint64_t sideband_lost; /* records of process life */
+	uint64_t late; /* samples that came after their snapshot, counted there as missing */
+	uint64_t beyond_bounds; /* processes, mappings and modules that were too many */
+	uint64_t ring_bytes;
+	uint64_t bpf_ns, bpf_runs; /* run time of the program; 0: not known */
+} __attribute__((packed));
+
+struct wire_failed {
+	int32_t status; /* enum capture_status; the line was printed */
+} __attribute__((packed));
+
+/* A stack as it stands in the bytes of a message: read numbers with the functions below. */
+struct wire_stack_view {
+	struct wire_stack head;
+	const uint8_t *kernel, *user;
+};
+
+/* The stack at *at, which begins with 0. 1, 0 at the end, or -EPROTO. */
+int wire_next_stack(const void *data, size_t size, size_t *at, struct wire_stack_view *ret);
+uint64_t wire_kernel_address(const struct wire_stack_view *v, size_t i);
+struct wire_frame wire_user_frame(const struct wire_stack_view *v, size_t i);
+
+/* Copies the struct at the head of a message: false where the message is too short. */
+bool wire_get(const void *data, size_t size, void *head_ret, size_t head_size);
+
+#endif

@@ -1,0 +1,325 @@
+#include "symbols/namer.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/chan.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "symbols/supervisor.h"
+
+#define FILES_MAX 65536
+/* Descriptors that the supervisor needs besides those of modules. */
+#define FILES_OWN 32
+/* Answers are text from an untrusted process; what the worker sends is a tenth of this. */
+#define TEXT_MAX_BYTES (64u << 10)
+/* How long the supervisor may take to end by itself. */
+#define STOP_MS 1000
+/* Hostile files may be many; the person is told of the first ones. */
+#define WARNINGS_MAX 4
+
+enum state { STATE_NONE, STATE_NO_FILE, STATE_HAS_FILE, STATE_FAILED };
+
+struct namer {
+	struct chan *ch; /* NULL: dead */
+	pid_t pid;
+	uint32_t limit_ms;
+	size_t n_files, max_files;
+	struct lookups
+	    modules;	/* without descriptors: names for code that the worker cannot name */
+	uint8_t *state; /* enum state, by module */
+	size_t cap_state;
+	struct name *name;
+	size_t *text_at; /* where the name's text and module begin in the text */
+	size_t cap_names;
+	size_t cap_text_at;
+	struct strbuf text, raw;
+	struct namer_stats stats;
+};
+
+static struct rlimit file_limit(void)
+{
+	struct rlimit files = {1024, 1024};
+
+	getrlimit(RLIMIT_NOFILE, &files);
+	files.rlim_cur = files.rlim_max < FILES_MAX ? files.rlim_max : FILES_MAX;
+	return files;
+}
+
+struct namer *namer_create(uint32_t limit_ms)
+{
+	struct rlimit files = file_limit();
+	struct namer *namer;
+	int sock[2], err;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
+		return NULL;
+	log_progress_end();
+	pid = fork();
+	if (pid < 0) {
+		err = errno;
+		close(sock[0]);
+		close(sock[1]);
+		errno = err;
+		return NULL;
+	}
+	if (pid == 0) {
+		/* Its own group: Ctrl-C is not for it, and all of it can be killed at once. */
+		setpgid(0, 0);
+		supervisor_run(sock[1], limit_ms, files);
+	}
+	setpgid(pid, pid);
+	close(sock[1]);
+	namer = xcalloc(1, sizeof(*namer));
+	namer->ch = chan_create(sock[0]);
+	namer->pid = pid;
+	namer->limit_ms = limit_ms;
+	namer->max_files = files.rlim_cur > FILES_OWN ? files.rlim_cur - FILES_OWN : 0;
+	return namer;
+}
+
+/* True when the supervisor has ended, within about `ms`. */
+static bool has_ended(pid_t pid, int ms)
+{
+	const struct timespec one_ms = {.tv_nsec = 1000000};
+
+	for (; ms > 0; ms--) {
+		if (waitpid(pid, NULL, WNOHANG) != 0)
+			return true;
+		nanosleep(&one_ms, NULL);
+	}
+	return false;
+}
+
+/*
+ * At the end of its socket the supervisor kills its worker, reaps it and exits. Killing both by
+ * force would leave the worker to init, which not every container has.
+ */
+static void namer_stop(struct namer *namer)
+{
+	if (!namer->ch)
+		return;
+	shutdown(chan_fd(namer->ch), SHUT_RDWR);
+	chan_destroy(namer->ch);
+	namer->ch = NULL;
+	if (has_ended(namer->pid, STOP_MS))
+		return;
+	/* Not permitted once we are another user; then it ends with us. */
+	if (kill(-namer->pid, SIGKILL))
+		return;
+	while (waitpid(namer->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+void namer_destroy(struct namer *namer)
+{
+	if (!namer)
+		return;
+	namer_stop(namer);
+	lookups_deinit(&namer->modules);
+	strbuf_deinit(&namer->text);
+	strbuf_deinit(&namer->raw);
+	free(namer->state);
+	free(namer->name);
+	free(namer->text_at);
+	free(namer);
+}
+
+static void lose_namer(struct namer *namer, int err)
+{
+	if (!namer->ch)
+		return;
+	namer_stop(namer);
+	namer->stats.is_dead = true;
+	log_warn("the process that reads symbols is lost (%s): code from here on has no names, "
+		 "only addresses",
+		 err ? strerror(-err) : "it did not answer");
+}
+
+static void set_state(struct namer *namer, uint32_t id, enum state state)
+{
+	size_t cap = namer->cap_state;
+
+	namer->state = xgrow(namer->state, &namer->cap_state, (size_t)id + 1, 1);
+	memset(namer->state + cap, STATE_NONE, namer->cap_state - cap);
+	if (namer->state[id] == STATE_HAS_FILE || namer->state[id] == STATE_FAILED)
+		namer->n_files--;
+	if (state == STATE_HAS_FILE || state == STATE_FAILED)
+		namer->n_files++;
+	namer->state[id] = state;
+}
+
+void namer_remove_module(struct namer *namer, uint32_t id)
+{
+	if (id >= namer->cap_state || namer->state[id] == STATE_NONE)
+		return;
+	lookups_set(&namer->modules, id, NULL);
+	if (namer->ch && namer->state[id] != STATE_NO_FILE)
+		chan_send(namer->ch, MSG_REMOVE, &id, sizeof(id), -1);
+	set_state(namer, id, STATE_NONE);
+}
+
+void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
+		      int fd)
+{
+	struct msg_add add = {.module = id, .kind = kind};
+	int err;
+
+	namer_remove_module(namer, id);
+	lookups_set(&namer->modules, id, lookup_create(kind, path, -1));
+	set_state(namer, id, STATE_NO_FILE);
+	if (fd < 0 || !namer->ch)
+		return;
+	if (namer->n_files >= namer->max_files) {
+		namer->stats.modules_no_file++;
+		return;
+	}
+	strbuf_clear(&namer->raw);
+	strbuf_add(&namer->raw, &add, sizeof(add));
+	strbuf_adds(&namer->raw, path);
+	err = chan_send(namer->ch, MSG_ADD, namer->raw.data, namer->raw.len, fd);
+	if (err == -EMFILE || err == -ENFILE || err == -EBADF)
+		namer->stats.modules_no_file++;
+	else if (err == -EPIPE || err == -ECONNRESET)
+		lose_namer(namer, err);
+	else
+		set_state(namer, id, STATE_HAS_FILE);
+}
+
+/* Appends text and module to the text of all names; pointers are set when it has stopped growing.
+ */
+static void put_name(struct namer *namer, size_t i, struct lookup_name name, const char *text,
+		     size_t text_size, size_t module_size)
+{
+	namer->name[i] = (struct name){.kind = name.kind, .is_start = name.is_start};
+	namer->text_at[2 * i] = namer->text.len;
+	utf8_add_clean(&namer->text, text, text_size);
+	strbuf_addc(&namer->text, '\0');
+	namer->text_at[2 * i + 1] = namer->text.len;
+	utf8_add_clean(&namer->text, name.module, module_size);
+	strbuf_addc(&namer->text, '\0');
+}
+
+/* What can be said without the worker. */
+static void name_plainly(struct namer *namer, uint32_t module, const uint64_t *offset, size_t first,
+			 size_t n)
+{
+	struct lookup *l = lookups_get(&namer->modules, module);
+
+	for (size_t i = first; i < first + n; i++) {
+		struct lookup_name name = {.kind = FRAME_UNNAMED, .module = ""};
+
+		strbuf_clear(&namer->raw);
+		if (l)
+			name = lookup_find(l, offset[i], &namer->raw);
+		else
+			strbuf_adds(&namer->raw, "[unknown]");
+		put_name(namer, i, name, namer->raw.data, namer->raw.len, 0);
+	}
+}
+
+/* The answer is not trusted. False where it is none to our question. */
+static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t first, size_t n)
+{
+	const char *p = msg->data, *end = p + msg->size;
+	struct msg_names head;
+	struct msg_name m;
+
+	if (msg->size < sizeof(head))
+		return false;
+	memcpy(&head, p, sizeof(head));
+	p += sizeof(head);
+	if (head.n != n)
+		return false;
+	for (size_t i = first; i < first + n; i++) {
+		struct lookup_name name;
+
+		if ((size_t)(end - p) < sizeof(m))
+			return false;
+		memcpy(&m, p, sizeof(m));
+		p += sizeof(m);
+		if (m.kind >= FRAME_KINDS || m.kind == FRAME_MARK || m.text_size > TEXT_MAX_BYTES ||
+		    (size_t)(end - p) < (size_t)m.text_size + m.module_size)
+			return false;
+		name = (struct lookup_name){.kind = m.kind,
+					    .is_start = m.is_start,
+					    .module = p + m.text_size};
+		put_name(namer, i, name, p, m.text_size, m.module_size);
+		p += m.text_size + m.module_size;
+	}
+	namer->stats.kernel_hidden |= head.is_hidden != 0;
+	return true;
+}
+
+static void give_module_up(struct namer *namer, uint32_t module)
+{
+	set_state(namer, module, STATE_FAILED);
+	if (namer->stats.modules_failed++ < WARNINGS_MAX)
+		log_warn("no names for the code of '%s': reading its symbols failed or took too "
+			 "long, is the file damaged?",
+			 lookup_base(lookups_get(&namer->modules, module)));
+}
+
+/* Asks the worker. False where it has no answer for this module. */
+static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, size_t first,
+		size_t n)
+{
+	struct msg_resolve head = {.module = module, .n = n};
+	size_t text_len = namer->text.len;
+	struct chan_msg msg;
+	int err;
+
+	strbuf_clear(&namer->raw);
+	strbuf_add(&namer->raw, &head, sizeof(head));
+	strbuf_add(&namer->raw, offset + first, n * sizeof(*offset));
+	err = chan_send(namer->ch, MSG_RESOLVE, namer->raw.data, namer->raw.len, -1);
+	/* The supervisor asks a second worker where the first one dies. */
+	err = err ? err : chan_wait(namer->ch, 2 * namer->limit_ms + 2000, &msg);
+	if (err <= 0) {
+		lose_namer(namer, err);
+		return false;
+	}
+	if (msg.fd >= 0)
+		close(msg.fd);
+	if (msg.type == MSG_NAMES && take_names(namer, &msg, first, n))
+		return true;
+	namer->text.len = text_len;
+	give_module_up(namer, module);
+	return false;
+}
+
+const struct name *namer_resolve(struct namer *namer, uint32_t module, const uint64_t *offset,
+				 size_t n)
+{
+	namer->name = xgrow(namer->name, &namer->cap_names, n + 1, sizeof(*namer->name));
+	namer->text_at = xgrow(namer->text_at, &namer->cap_text_at, 2 * n, sizeof(*namer->text_at));
+	strbuf_clear(&namer->text);
+	for (size_t first = 0; first < n; first += MSG_MAX_OFFSETS) {
+		size_t some = n - first < MSG_MAX_OFFSETS ? n - first : MSG_MAX_OFFSETS;
+
+		if (!namer->ch || module >= namer->cap_state ||
+		    namer->state[module] != STATE_HAS_FILE ||
+		    !ask(namer, module, offset, first, some))
+			name_plainly(namer, module, offset, first, some);
+	}
+	for (size_t i = 0; i < n; i++) {
+		namer->name[i].text = namer->text.data + namer->text_at[2 * i];
+		namer->name[i].module = namer->text.data + namer->text_at[2 * i + 1];
+	}
+	return namer->name;
+}
+
+struct namer_stats namer_stats(const struct namer *namer)
+{
+	return namer->stats;
+}

@@ -1,0 +1,75 @@
+#ifndef SYMBOLS_NAMER_H
+#define SYMBOLS_NAMER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "profile/dict.h"
+#include "symbols/lookup.h"
+
+/*
+ * Names for addresses: what the main process calls, while the files of the profiled processes are
+ * parsed by others (symbols/supervisor.h) that may crash, hang or be taken over by a hostile file.
+ * Whatever happens to them, names come back: at worst `module+0x…`.
+ *
+ *	struct namer *namer = namer_create(NAMER_LIMIT_MS);
+ *
+ *	namer_add_module(namer, 1, MODULE_ELF, "/usr/lib/libfoo.so", fd);	close(fd);
+ *	const struct name *name = namer_resolve(namer, 1, offsets, n);
+ *	namer_destroy(namer);
+ *
+ * Create it early and in the main thread: it forks, its processes keep what memory is there by
+ * then, and they end with the thread that created them. One thread at a time may use it.
+ * namer_resolve() waits for the answer: milliseconds the first time that a module is asked for,
+ * some 20 µs afterwards, and at most NAMER_LIMIT_MS for a module that hangs, once. So ask for many
+ * addresses of a module at once, and for each only once.
+ */
+#define NAMER_LIMIT_MS 4000
+
+struct namer;
+
+struct name {
+	const char *text;   /* clean UTF-8, demangled, of some kilobytes at most */
+	const char *module; /* "[ext4]" for code of a kernel module, "[bpf]"; "" otherwise */
+	enum frame_kind kind;
+	bool is_start; /* nothing calls it: as the outermost frame it proves a stack complete */
+};
+
+struct namer_stats {
+	size_t modules_failed;	/* given up, since a worker died or hung over them */
+	size_t modules_no_file; /* more modules with files than descriptors are permitted */
+	bool is_dead;		/* the namer's processes are gone: no more names */
+	bool kernel_hidden;	/* kernel.kptr_restrict hides the kernel's addresses */
+};
+
+/* limit_ms: how long a request may take. NULL with errno where it cannot fork. */
+struct namer *namer_create(uint32_t limit_ms);
+/* Ends its processes, and waits for them. */
+void namer_destroy(struct namer *namer);
+
+/*
+ * Tells of a module, which is read when it is first asked for; symbols/lookup.h says what the kinds
+ * are and what offsets mean. The ids are indices of an array, so keep them small. fd is borrowed;
+ * -1 where there is no file. An id that is known is replaced: so does one read kallsyms again
+ * after kernel modules or BPF programs were loaded.
+ */
+void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
+		      int fd);
+/* Closes the module's descriptor and frees its tables, when the last process that had it ended. */
+void namer_remove_module(struct namer *namer, uint32_t id);
+
+/*
+ * Names of the code at n offsets of a module. An offset is that of a byte inside the instruction
+ * that was running: for the innermost frame, and for one interrupted by a signal, the instruction
+ * pointer itself; for a caller, the return address minus 1, since the return address may belong to
+ * the next function already. The subtraction is the caller's (before the mapping is looked up).
+ *
+ * Returns n names, which are the namer's and valid until its next call. Never NULL.
+ */
+const struct name *namer_resolve(struct namer *namer, uint32_t module, const uint64_t *offset,
+				 size_t n);
+
+struct namer_stats namer_stats(const struct namer *namer);
+
+#endif

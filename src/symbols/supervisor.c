@@ -1,0 +1,316 @@
+#include "symbols/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/chan.h"
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+#include "symbols/lookup.h"
+
+#define NOBODY		  65534
+#define ADDRESS_MAX_BYTES (2ull << 30)
+/* Above this the tables that were not used for longest are dropped. */
+#define TABLES_MAX_BYTES (512u << 20)
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define __SANITIZE_ADDRESS__ 1
+#endif
+#endif
+
+struct supervisor {
+	struct chan *main, *worker;
+	pid_t pid, worker_pid;
+	uint32_t limit_ms, least_limit_ms;
+	struct lookups modules;
+};
+
+/* === The worker === */
+
+struct worker {
+	struct chan *ch;
+	struct lookups *modules;
+	uint64_t *used; /* by module id: number of the last request */
+	size_t cap_used;
+	uint64_t n_requests;
+	size_t grown_bytes; /* of tables, since they were last counted */
+	struct strbuf reply;
+};
+
+/* Also the supervisor's, who forgets the lookups it never loads. */
+static void change_modules(struct lookups *modules, const struct chan_msg *msg)
+{
+	struct lookup *l = NULL;
+	struct msg_add add;
+	char *path;
+
+	if (msg->type == MSG_ADD && msg->size >= sizeof(add)) {
+		memcpy(&add, msg->data, sizeof(add));
+		path = xstrndup((const char *)msg->data + sizeof(add), msg->size - sizeof(add));
+		l = lookup_create(add.kind, path, msg->fd);
+		free(path);
+	} else if (msg->type == MSG_REMOVE && msg->size >= sizeof(add.module)) {
+		memcpy(&add.module, msg->data, sizeof(add.module));
+	} else {
+		return;
+	}
+	lookups_set(modules, add.module, l);
+}
+
+static void add_name(struct strbuf *reply, struct lookup *l, uint64_t offset)
+{
+	size_t at = reply->len;
+	struct msg_name head = {0};
+	struct lookup_name name;
+
+	strbuf_add(reply, &head, sizeof(head));
+	name = lookup_find(l, offset, reply);
+	head.kind = name.kind;
+	head.is_start = name.is_start;
+	head.text_size = reply->len - at - sizeof(head);
+	head.module_size = strnlen(name.module, UINT16_MAX);
+	strbuf_add(reply, name.module, head.module_size);
+	memcpy(reply->data + at, &head, sizeof(head));
+}
+
+static void drop_tables(struct worker *w, uint32_t keep)
+{
+	size_t size = 0, n = w->modules->n;
+
+	if (w->grown_bytes < TABLES_MAX_BYTES / 8)
+		return;
+	w->grown_bytes = 0;
+	for (size_t i = 0; i < n; i++)
+		size += w->modules->l[i] ? lookup_bytes(w->modules->l[i]) : 0;
+	while (size > TABLES_MAX_BYTES) {
+		size_t oldest = n;
+
+		for (size_t i = 0; i < n; i++)
+			if (i != keep && w->modules->l[i] && lookup_bytes(w->modules->l[i]) &&
+			    (oldest == n || w->used[i] < w->used[oldest]))
+				oldest = i;
+		if (oldest == n)
+			break;
+		size -= lookup_bytes(w->modules->l[oldest]);
+		lookup_unload(w->modules->l[oldest]);
+	}
+}
+
+static int resolve(struct worker *w, const struct chan_msg *msg)
+{
+	struct msg_resolve ask = {0};
+	struct msg_names head = {0};
+	const char *offsets = (const char *)msg->data + sizeof(ask);
+	struct lookup *l;
+	size_t cap = w->cap_used, bytes;
+
+	if (msg->size >= sizeof(ask))
+		memcpy(&ask, msg->data, sizeof(ask));
+	l = lookups_get(w->modules, ask.module);
+	if (!l || ask.n > MSG_MAX_OFFSETS || msg->size != sizeof(ask) + ask.n * sizeof(uint64_t))
+		return chan_send(w->ch, MSG_FAILED, NULL, 0, -1);
+	w->used = xgrow(w->used, &w->cap_used, w->modules->n, sizeof(*w->used));
+	memset(w->used + cap, 0, (w->cap_used - cap) * sizeof(*w->used));
+	w->used[ask.module] = ++w->n_requests;
+	bytes = lookup_bytes(l);
+	lookup_load(l);
+	head.n = ask.n;
+	head.is_hidden = lookup_is_hidden(l);
+	strbuf_clear(&w->reply);
+	strbuf_add(&w->reply, &head, sizeof(head));
+	for (uint32_t i = 0; i < ask.n; i++) {
+		uint64_t offset;
+
+		memcpy(&offset, offsets + i * sizeof(offset), sizeof(offset));
+		add_name(&w->reply, l, offset);
+	}
+	w->grown_bytes += lookup_bytes(l) - bytes;
+	drop_tables(w, ask.module);
+	return chan_send(w->ch, MSG_NAMES, w->reply.data, w->reply.len, -1);
+}
+
+static _Noreturn void worker_run(int sock, struct lookups *modules)
+{
+	struct worker w = {.ch = chan_create(sock), .modules = modules};
+	struct chan_msg msg;
+
+	while (chan_wait(w.ch, -1, &msg) > 0) {
+		if (msg.type != MSG_RESOLVE)
+			change_modules(modules, &msg);
+		else if (resolve(&w, &msg) || chan_drain(w.ch))
+			break;
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+/* === The supervisor === */
+
+static int start_worker(struct supervisor *s)
+{
+	int sock[2], err;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
+		return -errno;
+	s->worker_pid = fork();
+	if (s->worker_pid < 0) {
+		err = -errno;
+		close(sock[0]);
+		close(sock[1]);
+		return err;
+	}
+	if (s->worker_pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != s->pid)
+			_exit(EXIT_FAILURE);
+		close(sock[0]);
+		chan_destroy(s->main);
+		worker_run(sock[1], &s->modules);
+	}
+	close(sock[1]);
+	s->worker = chan_create(sock[0]);
+	return 0;
+}
+
+/* SIGCHLD is ignored, so that the kernel reaps: one that hangs in the kernel is waited for only at
+ * the end. */
+static void stop_worker(struct supervisor *s)
+{
+	if (!s->worker)
+		return;
+	kill(s->worker_pid, SIGKILL);
+	chan_destroy(s->worker);
+	s->worker = NULL;
+}
+
+/* 1 with the worker's answer, 0 where it took too long, or a negative errno where it died. */
+static int ask(struct supervisor *s, const struct chan_msg *msg, struct chan_msg *answer_ret)
+{
+	int err = s->worker ? 0 : start_worker(s);
+
+	if (!err)
+		err = chan_send(s->worker, msg->type, msg->data, msg->size, -1);
+	return err ? err : chan_wait(s->worker, s->limit_ms, answer_ret);
+}
+
+static int answer(struct supervisor *s, const struct chan_msg *msg)
+{
+	struct chan_msg names;
+	int got = -EPIPE;
+
+	for (int i = 0; i < 2 && got < 0; i++) {
+		got = ask(s, msg, &names);
+		if (got <= 0)
+			stop_worker(s);
+	}
+	if (got == 0 && s->limit_ms / 2 >= s->least_limit_ms)
+		s->limit_ms /= 2;
+	if (got > 0 && names.fd >= 0)
+		close(names.fd);
+	if (got > 0 && names.type == MSG_NAMES)
+		return chan_send(s->main, MSG_NAMES, names.data, names.size, -1);
+	return chan_send(s->main, MSG_FAILED, NULL, 0, -1);
+}
+
+static void serve(struct supervisor *s)
+{
+	struct chan_msg msg;
+
+	while (chan_wait(s->main, -1, &msg) > 0) {
+		if (msg.type == MSG_RESOLVE) {
+			if (answer(s, &msg) || chan_drain(s->main))
+				break;
+			continue;
+		}
+		/* A worker that does not take it is found dead by the next request. */
+		if (s->worker)
+			chan_send(s->worker, msg.type, msg.data, msg.size, msg.fd);
+		change_modules(&s->modules, &msg);
+	}
+	stop_worker(s);
+	while (waitpid(-1, NULL, 0) > 0 || errno == EINTR)
+		;
+}
+
+/* Leaves the socket as descriptor 3, stderr, and nothing else. */
+static int close_descriptors(int sock)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, 4);
+	if (null < 0 || sock < 0)
+		return -errno;
+	if (dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(sock, 3) < 0)
+		return -errno;
+	return close_range(4, ~0u, 0) ? -errno : 3;
+}
+
+static int set_limits(struct rlimit files)
+{
+	struct rlimit none = {0, 0};
+
+	if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_NOFILE, &files))
+		return -errno;
+		/* AddressSanitizer reserves terabytes of address space. */
+#ifndef __SANITIZE_ADDRESS__
+	struct rlimit space = {ADDRESS_MAX_BYTES, ADDRESS_MAX_BYTES};
+
+	if (setrlimit(RLIMIT_AS, &space))
+		return -errno;
+#endif
+	return 0;
+}
+
+/*
+ * From here on nothing is opened, and all that is read is hostile. Everything that takes rights
+ * away from the supervisor and its workers belongs here; a worker inherits it.
+ */
+static int confine(struct rlimit files, pid_t parent)
+{
+	int err = set_limits(files);
+
+	if (err)
+		return err;
+	if (geteuid() == 0 && (setgroups(0, NULL) || setresgid(NOBODY, NOBODY, NOBODY) ||
+			       setresuid(NOBODY, NOBODY, NOBODY)))
+		return -errno;
+	/* The signal is forgotten when the user changes, and so it is asked for afterwards. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+		return -errno;
+	return getppid() == parent ? 0 : -ESRCH;
+}
+
+void supervisor_run(int sock, uint32_t limit_ms, struct rlimit files)
+{
+	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTTOU, SIGCHLD};
+	struct supervisor s = {.pid = getpid(),
+			       .limit_ms = limit_ms,
+			       .least_limit_ms = limit_ms / 8};
+	pid_t parent = getppid();
+	sigset_t none;
+	int err;
+
+	/* Ctrl-C ends the recording, and its last snapshot still needs names. */
+	for (size_t i = 0; i < ARRAY_SIZE(ignored); i++)
+		signal(ignored[i], SIG_IGN);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	sock = close_descriptors(sock);
+	err = sock < 0 ? sock : confine(files, parent);
+	if (err) {
+		log_error("cannot confine the process that reads symbols: %s", strerror(-err));
+		_exit(EXIT_FAILURE);
+	}
+	s.main = chan_create(sock);
+	serve(&s);
+	_exit(EXIT_SUCCESS);
+}

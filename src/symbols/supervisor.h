@@ -1,0 +1,55 @@
+#ifndef SYMBOLS_SUPERVISOR_H
+#define SYMBOLS_SUPERVISOR_H
+
+#include <stdint.h>
+#include <sys/resource.h>
+
+/*
+ * The namer's side of the socket: a supervisor that holds the descriptors of all modules and
+ * parses nothing, and a worker, its child, that parses. Both run confined, and neither opens files.
+ *
+ *	main -- MSG_ADD, MSG_REMOVE, MSG_RESOLVE -> supervisor -> worker
+ *	main <- MSG_NAMES or MSG_FAILED ----------- supervisor <- worker
+ *
+ * There is at most one MSG_RESOLVE under way. Where the worker dies over it, a fresh one, which
+ * inherits the descriptors, gets it once more, since memory that other modules used or the kernel's
+ * OOM killer may have been the cause; where that one dies too, or does not answer in time and is
+ * killed, the answer is MSG_FAILED, and main does not ask for that module again.
+ *
+ * After each request that ran out of time the limit is halved, down to an eighth, so that hostile
+ * files cannot hold a recording up for long.
+ */
+enum {
+	MSG_ADD = 1, /* struct msg_add, then the path; the descriptor, if there is one */
+	MSG_REMOVE,  /* uint32_t module */
+	MSG_RESOLVE, /* struct msg_resolve, then uint64_t offsets */
+	MSG_NAMES,   /* struct msg_names, then for each offset a struct msg_name, module, text */
+	MSG_FAILED,  /* nothing */
+};
+
+/* At most so many offsets in a request, for an answer within CHAN_MAX_BYTES. */
+#define MSG_MAX_OFFSETS 512
+
+struct msg_add {
+	uint32_t module, kind;
+};
+
+struct msg_resolve {
+	uint32_t module, n;
+};
+
+struct msg_names {
+	uint32_t n;
+	uint32_t is_hidden; /* kernel addresses are all zero */
+};
+
+struct msg_name {
+	uint8_t kind, is_start;
+	uint16_t module_size;
+	uint32_t text_size;
+};
+
+/* Drops what the process may do, and serves `sock` until its other end is closed. */
+_Noreturn void supervisor_run(int sock, uint32_t limit_ms, struct rlimit files);
+
+#endif

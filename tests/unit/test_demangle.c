@@ -1,0 +1,85 @@
+#include "symbols/demangle.h"
+#include "tests/test.h"
+
+static const char *demangled(const char *name)
+{
+	static struct strbuf sb;
+
+	strbuf_clear(&sb);
+	demangle_add(&sb, name);
+	return strbuf_str(&sb);
+}
+
+TEST(cplusplus)
+{
+	CHECK_STR(demangled("_ZN3foo3barEiPKc"), "foo::bar(int, char const*)");
+	CHECK_STR(demangled("_ZNSt6vectorIiSaIiEE9push_backERKi"),
+		  "std::vector<int, std::allocator<int> >::push_back(int const&)");
+	CHECK_STR(demangled("_ZN4llvm9StringMapINS_4TypeEEC2Ev.cold"),
+		  "llvm::StringMap<llvm::Type>::StringMap() [clone .cold]");
+}
+
+TEST(rust)
+{
+	CHECK_STR(demangled("_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE"),
+		  "core::fmt::Write::write_fmt");
+	CHECK_STR(demangled("_ZN58_$LT$alloc..string..String$u20$as$u20$core..fmt..Write$GT$9write_"
+			    "str17h5b0c2b3f4a1d2e3fE"),
+		  "<alloc::string::String as core::fmt::Write>::write_str");
+	CHECK_STR(demangled("_RNvCs1234_7mycrate4main"), "mycrate::main");
+	CHECK_STR(demangled("_RNvNtC3std3mem8align_of"), "std::mem::align_of");
+}
+
+TEST(what_is_not_mangled_stays)
+{
+	CHECK_STR(demangled("main"), "main");
+	CHECK_STR(demangled(""), "");
+	CHECK_STR(demangled("_"), "_");
+	CHECK_STR(demangled("_Z"), "_Z");
+	CHECK_STR(demangled("_ZN3foo"), "_ZN3foo");
+	CHECK_STR(demangled("_R"), "_R");
+	CHECK_STR(demangled("_RNvC"), "_RNvC");
+	CHECK_STR(demangled("_Zzzz"), "_Zzzz");
+	CHECK_STR(demangled("camlStdlib__List__map_123"), "camlStdlib__List__map_123");
+}
+
+/* pair<pair<pair<…>, …>, …>: each level doubles the text. */
+TEST(a_name_that_explodes_is_cut)
+{
+	struct strbuf name = {0};
+	const char *text;
+
+	strbuf_adds(&name, "_Z1f1AI1BS0_E");
+	for (int i = 0; i < 60; i++)
+		strbuf_addf(&name, "S_IS%c_S%c_E",
+			    i < 34 ? "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i] : 'Z',
+			    i < 34 ? "123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[i] : 'Z');
+	text = demangled(name.data);
+	CHECK(!strncmp(text, "f(A<B, B>, A<A<B, B>, A<B, B> >", 30));
+	CHECK(strlen(text) <= DEMANGLE_MAX_BYTES + 3);
+	CHECK_STR(text + strlen(text) - 3, "…");
+	strbuf_deinit(&name);
+}
+
+TEST(long_names_are_cut_between_characters)
+{
+	size_t size = 2 * DEMANGLE_MAX_BYTES;
+	char *s = malloc(size + 1);
+	const char *text;
+
+	for (int shift = 0; shift < 3; shift++) {
+		memset(s, 'x', size);
+		s[size] = '\0';
+		for (size_t i = shift; i + 3 <= size; i += 3)
+			memcpy(s + i, "…", 3);
+		text = demangled(s);
+		CHECK(strlen(text) <= DEMANGLE_MAX_BYTES + 3);
+		CHECK_EQ((strlen(text) - shift) % 3, 0);
+	}
+	memcpy(s, "_ZN", 3);
+	memset(s + 3, '9', size - 3);
+	CHECK(strlen(demangled(s)) <= DEMANGLE_MAX_BYTES + 3);
+	free(s);
+}
+
+TEST_MAIN()
