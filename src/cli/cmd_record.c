@@ -1,10 +1,533 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
 #include "base/exit.h"
 #include "base/log.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "capture/collector.h"
+#include "capture/wire.h"
+#include "cli/assemble.h"
 #include "cli/commands.h"
+#include "cli/outputs.h"
+#include "store/reader.h"
+#include "store/writer.h"
+
+#define PROGRESS_NS (NS_PER_S / 5)
+
+/* One recording, from the start of its processes to the files it leaves. */
+struct session {
+	const struct options *opt;
+	struct options out; /* what is to be made in the end: opt's outputs, or the default ones */
+	struct output default_output[2];
+	char *name[2];
+	const char *path; /* of the recording */
+	bool is_temporary;
+
+	struct namer *namer;
+	struct collector *collector;
+	struct chan *chan;
+	struct startpoints starts;
+	int kallsyms, signals;
+	struct recording_meta meta;
+	struct dict dict;
+	struct assemble *assemble;
+	struct store *store;
+	struct snapshot snapshot;
+
+	uint64_t start_mono_ns, last_progress_ns;
+	struct account total;
+	size_t n_snapshots;
+	bool started, stopping, ended;
+	int status; /* of the whole, so far */
+	struct wire_ended end;
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+static char *clean_copy(const char *s)
+{
+	struct strbuf sb = {0};
+
+	utf8_add_clean(&sb, s, strlen(s));
+	return strbuf_detach(&sb);
+}
+
+static void set(char **at, char *value)
+{
+	free(*at);
+	*at = value;
+}
+
+/* "PID 12, 13 · CPU 2": what the picture says of the choice. */
+static char *filter_in_words(const struct record_options *r)
+{
+	struct strbuf sb = {0};
+
+	for (size_t i = 0; i < r->n_pids; i++)
+		strbuf_addf(&sb, "%s%u", i ? ", " : "PID ", r->pids[i]);
+	for (size_t i = 0; i < r->n_tids; i++)
+		strbuf_addf(&sb, "%s%u", i ? ", " : sb.len ? " · TID " : "TID ", r->tids[i]);
+	if (r->cpu >= 0)
+		strbuf_addf(&sb, "%sCPU %d", sb.len ? " · " : "", r->cpu);
+	if (r->cgroup)
+		strbuf_addf(&sb, "%scgroup %s", sb.len ? " · " : "", r->cgroup);
+	if (r->cgroupmap)
+		strbuf_addf(&sb, "%scgroups of %s", sb.len ? " · " : "", r->cgroupmap);
+	if (r->mntnsmap)
+		strbuf_addf(&sb, "%smount namespaces of %s", sb.len ? " · " : "", r->mntnsmap);
+	if (r->user_only || r->kernel_only)
+		strbuf_addf(&sb, "%s%s stacks only", sb.len ? " · " : "",
+			    r->user_only ? "user" : "kernel");
+	return strbuf_detach(&sb);
+}
+
+static void fill_meta(struct session *s, const struct wire_started *w)
+{
+	const struct record_options *r = &s->opt->record;
+	struct utsname u;
+
+	uname(&u);
+	set(&s->meta.host, clean_copy(u.nodename));
+	set(&s->meta.kernel, clean_copy(u.release));
+	set(&s->meta.arch, clean_copy(u.machine));
+	set(&s->meta.version, xstrdup(VERSION));
+	set(&s->meta.command, clean_copy(r->argv ? r->argv[0] : ""));
+	set(&s->meta.event, xstrdup(w->event == CAPTURE_CYCLES ? "cycles" : "cpu-clock"));
+	set(&s->meta.filter, filter_in_words(r));
+	s->meta.command_status = -1;
+	s->meta.online_cpus = w->online_cpus;
+	s->meta.freq_hz = w->freq_hz;
+	s->meta.period_ns = w->period_ns;
+	s->meta.interval_ns = r->interval_ns;
+	s->meta.follows_command = r->argv && !r->all_cpus && r->cpu < 0;
+	s->meta.includes_idle = r->include_idle;
+	s->meta.undelivered = -1;
+	time_t now = time(NULL);
+	struct tm tm;
+
+	if (localtime_r(&now, &tm))
+		s->meta.utc_offset_s = (int32_t)tm.tm_gmtoff;
+}
+
+/* Without any -o: a recording and a film, named after host and time. */
+static void choose_outputs(struct session *s)
+{
+	char clock[32] = "", host[65] = "host";
+	time_t now = time(NULL);
+	struct tm tm;
+
+	s->out = *s->opt;
+	if (!s->out.n_outputs) {
+		gethostname(host, sizeof(host) - 1);
+		if (gmtime_r(&now, &tm))
+			strftime(clock, sizeof(clock), "%Y%m%dT%H%M%SZ", &tm);
+		s->name[0] = xasprintf("flamelapse-%s-%s.flame", host, clock);
+		s->name[1] = xasprintf("flamelapse-%s-%s.mp4", host, clock);
+		s->default_output[0] = (struct output){OUTPUT_RECORDING, s->name[0]};
+		s->default_output[1] = (struct output){OUTPUT_MP4, s->name[1]};
+		s->out.outputs = s->default_output;
+		s->out.n_outputs = RENDER ? 2 : 1;
+	}
+	for (size_t i = 0; i < s->out.n_outputs; i++)
+		if (s->out.outputs[i].kind == OUTPUT_RECORDING)
+			s->path = s->out.outputs[i].path;
+	if (!s->path) {
+		const char *folder = getenv("TMPDIR");
+
+		s->name[0] =
+		    xasprintf("%s/flamelapse-%d.flame", folder ? folder : "/tmp", getpid());
+		s->path = s->name[0];
+		s->is_temporary = true;
+	}
+}
+
+static struct capture_options capture_options(const struct record_options *r)
+{
+	struct capture_options c = CAPTURE_OPTIONS_DEFAULT;
+
+	c.pid = r->pids;
+	c.n_pids = r->n_pids;
+	c.tid = r->tids;
+	c.n_tids = r->n_tids;
+	c.cpu = r->cpu;
+	c.event = strcmp(r->event, "cycles") ? CAPTURE_CPU_CLOCK : CAPTURE_CYCLES;
+	c.freq_hz = r->freq_hz;
+	c.period = r->period;
+	c.user_only = r->user_only;
+	c.kernel_only = r->kernel_only;
+	c.include_idle = r->include_idle;
+	c.cgroup = r->cgroup;
+	c.cgroupmap = r->cgroupmap;
+	c.mntnsmap = r->mntnsmap;
+	c.interval_ns = r->interval_ns;
+	c.hash_storage = r->hash_storage_size;
+	c.stack_storage = r->stack_storage_size;
+	c.all_cpus = r->all_cpus;
+	c.argv = r->argv;
+	return c;
+}
+
+/*
+ * From here on we are who called sudo: files belong to the user, and what the user may not write
+ * is not written. The collector and the namer have been started.
+ */
+static int drop_privileges(void)
+{
+	const char *uid_text = getenv("SUDO_UID"), *gid_text = getenv("SUDO_GID");
+	uid_t uid = uid_text ? (uid_t)strtoul(uid_text, NULL, 10) : 0;
+	gid_t gid = gid_text ? (gid_t)strtoul(gid_text, NULL, 10) : 0;
+
+	if (geteuid() || !uid || !gid)
+		return 0;
+	if (setgroups(1, &gid) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)) {
+		log_error("cannot become user %u again: %s", (unsigned)uid, strerror(errno));
+		return -errno;
+	}
+	return 0;
+}
+
+static int catch_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static void release_signals(void)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigprocmask(SIG_SETMASK, &set, NULL);
+}
+
+static int start(struct session *s)
+{
+	struct capture_options c = capture_options(&s->opt->record);
+	int err;
+
+	startpoints_find(&s->starts);
+	s->kallsyms = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
+	s->namer = namer_create(NAMER_LIMIT_MS);
+	if (!s->namer) {
+		log_error("cannot start the process that names functions: %s", strerror(errno));
+		return EXIT_FAILED;
+	}
+	err = collector_start(&c, &s->collector);
+	if (err) {
+		log_error("cannot start the process that samples: %s", strerror(-err));
+		return EXIT_FAILED;
+	}
+	s->chan = collector_chan(s->collector);
+	s->signals = catch_signals();
+	if (drop_privileges())
+		return EXIT_FAILED;
+	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms);
+	return EXIT_OK;
+}
+
+static void ask_to_stop(struct session *s)
+{
+	if (!s->stopping)
+		chan_send(s->chan, WIRE_STOP, NULL, 0, -1);
+	s->stopping = true;
+}
+
+static int take_started(struct session *s, const struct chan_msg *msg)
+{
+	struct wire_started w;
+	int err;
+
+	if (!wire_get(msg->data, msg->size, &w, sizeof(w)))
+		return -EPROTO;
+	fill_meta(s, &w);
+	err = store_create(s->path, &s->meta, &s->store);
+	if (err) {
+		s->status = exit_status(err);
+		return err;
+	}
+	s->started = true;
+	s->start_mono_ns = now_ns();
+	return 0;
+}
+
+static int take_message(struct session *s, const struct chan_msg *msg)
+{
+	struct wire_failed failed = {.status = EXIT_FAILED};
+	int err;
+
+	switch (msg->type) {
+	case WIRE_STARTED:
+		return take_started(s, msg);
+	case WIRE_FAILED:
+		wire_get(msg->data, msg->size, &failed, sizeof(failed));
+		s->status = failed.status ? failed.status : EXIT_FAILED;
+		s->ended = true;
+		return 0;
+	case WIRE_ENDED:
+		s->ended = wire_get(msg->data, msg->size, &s->end, sizeof(s->end));
+		return s->ended ? 0 : -EPROTO;
+	}
+	err = assemble_message(s->assemble, msg, &s->snapshot);
+	if (err <= 0)
+		return err;
+	err = store_append(s->store, &s->dict, &s->snapshot);
+	if (err)
+		s->status = exit_status(err);
+	account_add(&s->total, &s->snapshot.info.account);
+	s->n_snapshots++;
+	return err;
+}
+
+static int take_messages(struct session *s)
+{
+	struct chan_msg msg;
+	int more = chan_fill(s->chan), err = 0;
+
+	while (!err && (err = chan_next(s->chan, &msg)) > 0)
+		err = take_message(s, &msg);
+	if (err)
+		return err;
+	return more < 0 && !s->ended ? more : 0;
+}
+
+/* The first signal ends the recording, and everything is made; the second leaves at once. */
+static void take_signal(struct session *s)
+{
+	struct signalfd_siginfo info;
+
+	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
+		if (s->stopping && info.ssi_signo != SIGHUP) {
+			log_progress_end();
+			store_destroy(s->store);
+			log_error("stopped at once; '%s' can be read up to its last snapshot",
+				  s->path);
+			_exit(EXIT_FAILED);
+		}
+		ask_to_stop(s);
+	}
+}
+
+static void show_progress(struct session *s)
+{
+	uint64_t now = now_ns(), since = now - s->start_mono_ns;
+
+	if (!s->started || now - s->last_progress_ns < PROGRESS_NS)
+		return;
+	s->last_progress_ns = now;
+	log_progress("recording: %llu s, %llu samples, %llu lost",
+		     (unsigned long long)(since / NS_PER_S), (unsigned long long)s->total.taken,
+		     (unsigned long long)account_lost(&s->total));
+}
+
+static int time_left_ms(struct session *s)
+{
+	uint64_t duration = s->opt->record.duration_ns, since = now_ns() - s->start_mono_ns;
+
+	if (!duration || !s->started || s->stopping)
+		return 200;
+	if (since >= duration) {
+		ask_to_stop(s);
+		return 200;
+	}
+	return duration - since < 200 * NS_PER_MS ? (int)((duration - since) / NS_PER_MS) + 1 : 200;
+}
+
+static int run(struct session *s)
+{
+	int err = 0;
+
+	while (!s->ended && !err) {
+		struct pollfd p[2] = {{.fd = chan_fd(s->chan), .events = chan_poll_events(s->chan)},
+				      {.fd = s->signals, .events = POLLIN}};
+
+		if (poll(p, 2, time_left_ms(s)) < 0 && errno != EINTR)
+			return -errno;
+		if (p[1].revents)
+			take_signal(s);
+		if (p[0].revents & POLLOUT)
+			chan_flush(s->chan);
+		if (p[0].revents & (POLLIN | POLLHUP | POLLERR))
+			err = take_messages(s);
+		show_progress(s);
+	}
+	log_progress_end();
+	return err;
+}
+
+static void tell_command(const struct session *s)
+{
+	int status = s->end.command_status;
+
+	if (status < 0)
+		return;
+	if (WIFSIGNALED(status))
+		log_note("'%s' was ended by signal %d (%s)", s->opt->record.argv[0],
+			 WTERMSIG(status), strsignal(WTERMSIG(status)));
+	else
+		log_note("'%s' ended with status %d", s->opt->record.argv[0], WEXITSTATUS(status));
+}
+
+/* The account, whole: whoever reads it can add it up. */
+static void tell_account(const struct session *s)
+{
+	const struct account *a = &s->total;
+	struct strbuf sb = {0};
+
+	for (int i = 0; i < LOSSES; i++)
+		if (a->lost[i])
+			strbuf_addf(&sb, "%s%s %llu", sb.len ? ", " : " (", loss_names[i],
+				    (unsigned long long)a->lost[i]);
+	if (sb.len)
+		strbuf_addc(&sb, ')');
+	log_note("%zu snapshots: %llu expected = %llu taken + %llu idle + %llu filtered + %llu "
+		 "lost%s%s",
+		 s->n_snapshots, (unsigned long long)a->expected, (unsigned long long)a->taken,
+		 (unsigned long long)a->idle, (unsigned long long)a->filtered,
+		 (unsigned long long)account_lost(a), strbuf_str(&sb),
+		 a->expected == s->end.expected ? "" : ": DOES NOT ADD UP with the kernel's count");
+	if (s->end.sideband_lost)
+		log_warn("%llu records of process life were lost: some names may be missing",
+			 (unsigned long long)s->end.sideband_lost);
+	strbuf_deinit(&sb);
+}
+
+static int finish_recording(struct session *s, int err)
+{
+	if (!s->store)
+		return err;
+	s->meta.command_status = s->end.command_status;
+	s->meta.undelivered = s->ended ? s->end.undelivered : -1;
+	if (!err)
+		err = store_set_meta(s->store, &s->meta);
+	if (!err)
+		err = store_finish(s->store);
+	store_destroy(s->store);
+	s->store = NULL;
+	return err;
+}
+
+/* A machine in trouble needs its CPUs for other things than a film. */
+static void yield_to_others(const struct session *s)
+{
+	struct sched_param none = {0};
+
+	if (!outputs_have_pictures(&s->out))
+		return;
+	setpriority(PRIO_PROCESS, 0, 19);
+	sched_setscheduler(0, SCHED_IDLE, &none);
+	if (!s->is_temporary)
+		log_note(
+		    "making the film at idle priority; Ctrl-C skips it, and `flamelapse render "
+		    "%s -o FILE.mp4` makes it later",
+		    s->path);
+}
+
+static int make_outputs(struct session *s)
+{
+	struct recording rec;
+	int err, status;
+	double lost;
+
+	err = store_open(s->path, &rec);
+	if (err) {
+		recording_deinit(&rec);
+		return exit_status(err);
+	}
+	lost = s->total.expected ? 100.0 * account_lost(&s->total) / s->total.expected : 0;
+	if (!s->total.taken) {
+		log_error("nothing was sampled%s: is what you asked for running?",
+			  *rec.meta.filter ? " with this filter" : "");
+		status = EXIT_NOTHING;
+	} else {
+		yield_to_others(s);
+		status = outputs_write(&s->out, &rec);
+	}
+	recording_deinit(&rec);
+	if (status == EXIT_OK && s->opt->record.max_loss_percent >= 0 &&
+	    lost > s->opt->record.max_loss_percent) {
+		log_error("%.2f %% of the samples were lost, more than --max-loss allows", lost);
+		status = EXIT_LOSS;
+	}
+	return status;
+}
+
+static void end(struct session *s)
+{
+	if (s->is_temporary && s->started && s->status != EXIT_OK && s->status != EXIT_NOTHING &&
+	    s->n_snapshots)
+		log_note("the recording was kept: %s", s->path);
+	else if (s->is_temporary && s->started)
+		unlink(s->path);
+	store_destroy(s->store);
+	collector_destroy(s->collector);
+	assemble_destroy(s->assemble);
+	namer_destroy(s->namer);
+	snapshot_deinit(&s->snapshot);
+	dict_deinit(&s->dict);
+	recording_meta_deinit(&s->meta);
+	if (s->kallsyms >= 0)
+		close(s->kallsyms);
+	if (s->signals >= 0)
+		close(s->signals);
+	free(s->name[0]);
+	free(s->name[1]);
+}
 
 int cmd_record(const struct options *opt)
 {
-	(void)opt;
-	log_error("record is missing in this branch");
-	return EXIT_FAILED;
+	struct session s = {.opt = opt,
+			    .kallsyms = -1,
+			    .signals = -1,
+			    .end = {.undelivered = -1, .command_status = -1}};
+	int err;
+
+	dict_init(&s.dict);
+	choose_outputs(&s);
+	s.status = start(&s);
+	if (s.status == EXIT_OK) {
+		err = run(&s);
+		if (err && s.status == EXIT_OK) {
+			log_error("the process that samples ended unexpectedly: %s",
+				  strerror(-err));
+			s.status = EXIT_FAILED;
+		}
+		err = finish_recording(&s, err);
+		if (err && s.status == EXIT_OK)
+			s.status = exit_status(err);
+	}
+	release_signals();
+	if (s.started) {
+		tell_command(&s);
+		tell_account(&s);
+	}
+	if (s.status == EXIT_OK && s.started)
+		s.status = make_outputs(&s);
+	end(&s);
+	return s.status;
 }

@@ -1,0 +1,413 @@
+#include "cli/assemble.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
+#include "capture/wire.h"
+
+/* The namer's number of the kernel; modules of processes count from 1. */
+#define KERNEL 0
+/* What a collector of ours stays far below. */
+#define MAX_ID (1u << 24)
+
+struct code {
+	bool known;
+	uint8_t kind;	 /* enum wire_module_kind */
+	uint32_t module; /* in the dict */
+	uint8_t build_id_size, build_id[BUILD_ID_MAX];
+};
+
+/* The name of a place in a module, asked for once. */
+struct place {
+	uint32_t module; /* the collector's number */
+	bool is_start, is_pending;
+	uint64_t offset;
+	uint32_t frame;
+};
+
+struct assemble {
+	struct dict *dict;
+	struct namer *namer;
+	const struct startpoints *starts;
+	struct code *code;
+	size_t n_code, cap_code;
+	uint32_t *process; /* in the dict, by the collector's number */
+	size_t n_process, cap_process;
+	struct place *place;
+	size_t n_places, cap_places;
+	struct index place_ix;
+	uint32_t *pending; /* places without a name yet */
+	size_t n_pending, cap_pending;
+	uint32_t truncated; /* frame */
+	uint64_t seed;
+	struct strbuf text;
+	struct snapshot open;
+	struct account part; /* complete, truncated, kernel_only of the open snapshot */
+};
+
+static uint32_t clean_string(struct assemble *a, const char *s, size_t len)
+{
+	strbuf_clear(&a->text);
+	utf8_add_clean(&a->text, s, len);
+	return dict_string(a->dict, strbuf_str(&a->text), a->text.len);
+}
+
+struct assemble *assemble_create(struct dict *dict, struct namer *namer,
+				 const struct startpoints *starts, int kallsyms)
+{
+	struct assemble *a = xcalloc(1, sizeof(*a));
+
+	a->dict = dict;
+	a->namer = namer;
+	a->starts = starts;
+	a->seed = hash_seed();
+	a->truncated = dict_frame(dict, clean_string(a, FRAME_TRUNCATED, strlen(FRAME_TRUNCATED)),
+				  0, FRAME_MARK);
+	namer_add_module(namer, KERNEL, MODULE_KERNEL, "[kernel]", kallsyms);
+	return a;
+}
+
+void assemble_destroy(struct assemble *a)
+{
+	if (!a)
+		return;
+	free(a->code);
+	free(a->process);
+	free(a->place);
+	index_deinit(&a->place_ix);
+	free(a->pending);
+	strbuf_deinit(&a->text);
+	snapshot_deinit(&a->open);
+	free(a);
+}
+
+static int take_process(struct assemble *a, const struct chan_msg *msg)
+{
+	struct wire_process w;
+	struct process p;
+
+	if (!wire_get(msg->data, msg->size, &w, sizeof(w)) || w.id >= MAX_ID)
+		return -EPROTO;
+	p = (struct process){.pid = w.pid,
+			     .is_kernel = w.is_kernel,
+			     .start_ns = w.start_unix_ns,
+			     .comm = clean_string(a, w.comm, strnlen(w.comm, sizeof(w.comm)))};
+	a->process = xgrow(a->process, &a->cap_process, w.id + 1, sizeof(*a->process));
+	while (a->n_process <= w.id)
+		a->process[a->n_process++] = 0;
+	a->process[w.id] = dict_process(a->dict, &p);
+	return 0;
+}
+
+static enum module_kind namer_kind(enum wire_module_kind kind)
+{
+	switch (kind) {
+	case WIRE_MODULE_FILE:
+	case WIRE_MODULE_DELETED:
+	case WIRE_MODULE_MEMFD:
+		return MODULE_ELF;
+	case WIRE_MODULE_VDSO:
+		return MODULE_VDSO;
+	case WIRE_MODULE_JIT:
+		return MODULE_PERF_MAP;
+	default:
+		return MODULE_OTHER;
+	}
+}
+
+/* What was unnamed before may have a name now. */
+static void forget_unnamed(struct assemble *a, uint32_t module)
+{
+	for (size_t i = 0; i < a->n_places; i++) {
+		struct place *p = &a->place[i];
+
+		if (p->module == module && !p->is_pending &&
+		    a->dict->frame[p->frame].kind == FRAME_UNNAMED)
+			p->is_pending = true;
+	}
+}
+
+static int take_module(struct assemble *a, const struct chan_msg *msg)
+{
+	struct wire_module w;
+	const char *path = (const char *)msg->data + sizeof(w);
+	struct code *c;
+	uint32_t name;
+
+	if (!wire_get(msg->data, msg->size, &w, sizeof(w)) || !w.id || w.id >= MAX_ID ||
+	    w.build_id_size > BUILD_ID_MAX)
+		return -EPROTO;
+	a->code = xgrow(a->code, &a->cap_code, w.id + 1, sizeof(*a->code));
+	while (a->n_code <= w.id)
+		a->code[a->n_code++] = (struct code){0};
+	name = clean_string(a, path, msg->size - sizeof(w));
+	c = &a->code[w.id];
+	*c = (struct code){.known = true,
+			   .kind = w.kind,
+			   .module = dict_module(a->dict, name, w.build_id, w.build_id_size),
+			   .build_id_size = w.build_id_size};
+	memcpy(c->build_id, w.build_id, sizeof(c->build_id));
+	namer_add_module(a->namer, w.id, namer_kind(w.kind), dict_text(a->dict, name), msg->fd);
+	forget_unnamed(a, w.id);
+	return 0;
+}
+
+static int take_perfmap(struct assemble *a, const struct chan_msg *msg)
+{
+	struct wire_perfmap w;
+
+	if (!wire_get(msg->data, msg->size, &w, sizeof(w)) || w.module >= a->n_code)
+		return -EPROTO;
+	namer_add_module(a->namer, w.module, MODULE_PERF_MAP, "[jit]", msg->fd);
+	forget_unnamed(a, w.module);
+	return 0;
+}
+
+/*
+ * Where the code was running: for a caller the byte before the place to which its callee returns,
+ * which may belong to the next function already.
+ */
+static uint64_t running(uint64_t address, size_t depth)
+{
+	return depth ? address - 1 : address;
+}
+
+static uint32_t find_place(struct assemble *a, uint32_t module, uint64_t offset)
+{
+	uint64_t h = hash_u64(offset, a->seed + module);
+
+	for (uint32_t it = 0, id; index_next(&a->place_ix, h, &it, &id);)
+		if (a->place[id].module == module && a->place[id].offset == offset)
+			return id;
+	a->place = xgrow(a->place, &a->cap_places, a->n_places + 1, sizeof(*a->place));
+	a->place[a->n_places] =
+	    (struct place){.module = module, .offset = offset, .is_pending = true};
+	index_add(&a->place_ix, h, a->n_places);
+	return a->n_places++;
+}
+
+static void ask_for(struct assemble *a, uint32_t module, uint64_t offset)
+{
+	uint32_t id = find_place(a, module, offset);
+
+	if (!a->place[id].is_pending)
+		return;
+	a->pending = xgrow(a->pending, &a->cap_pending, a->n_pending + 1, sizeof(*a->pending));
+	a->pending[a->n_pending++] = id;
+}
+
+static int by_place(const void *pa, const void *pb, void *arg)
+{
+	const struct place *place = arg;
+	const struct place *a = &place[*(const uint32_t *)pa], *b = &place[*(const uint32_t *)pb];
+
+	if (a->module != b->module)
+		return a->module < b->module ? -1 : 1;
+	return a->offset < b->offset ? -1 : a->offset > b->offset;
+}
+
+static bool is_start(const struct assemble *a, const struct place *p, const struct name *name)
+{
+	const struct code *c = p->module ? &a->code[p->module] : NULL;
+
+	return name->is_start ||
+	       (c && startpoints_match(a->starts, c->build_id, c->build_id_size, p->offset));
+}
+
+static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *offset, size_t n)
+{
+	uint32_t module = a->place[id[0]].module;
+	const struct name *name = namer_resolve(a->namer, module, offset, n);
+
+	for (size_t i = 0; i < n; i++) {
+		struct place *p = &a->place[id[i]];
+		enum frame_kind kind = name[i].kind;
+		uint32_t text = dict_string(a->dict, name[i].text, strlen(name[i].text)), of = 0;
+
+		if (module != KERNEL)
+			of = a->code[module].module;
+		else if (*name[i].module)
+			of = dict_module(a->dict,
+					 clean_string(a, name[i].module, strlen(name[i].module)),
+					 NULL, 0);
+		p->frame = dict_frame(a->dict, text, of, kind);
+		p->is_start = is_start(a, p, &name[i]);
+		p->is_pending = false;
+	}
+}
+
+/* All places that were asked for, each module's at once. */
+static void name_pending(struct assemble *a)
+{
+	uint64_t *offset = xreallocarray(NULL, a->n_pending, sizeof(*offset));
+	size_t n = 0;
+
+	qsort_r(a->pending, a->n_pending, sizeof(*a->pending), by_place, a->place);
+	for (size_t i = 0; i < a->n_pending; i++)
+		if (!i || a->pending[i] != a->pending[n - 1])
+			a->pending[n++] = a->pending[i];
+	for (size_t i = 0; i < n; i++)
+		offset[i] = a->place[a->pending[i]].offset;
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1;
+		     end < n && a->place[a->pending[end]].module == a->place[a->pending[i]].module;)
+			end++;
+		name_run(a, a->pending + i, offset + i, end - i);
+	}
+	a->n_pending = 0;
+	free(offset);
+}
+
+/* Whether all that a stack names was told of before. */
+static bool is_known(const struct assemble *a, const struct wire_stack_view *v)
+{
+	if (v->head.process >= a->n_process)
+		return false;
+	for (size_t i = 0; i < v->head.n_user; i++) {
+		uint32_t module = wire_user_frame(v, i).module;
+
+		if (module >= a->n_code || !a->code[module].known)
+			return false;
+	}
+	return true;
+}
+
+static void ask_for_stack(struct assemble *a, const struct wire_stack_view *v)
+{
+	for (size_t i = 0; i < v->head.n_kernel; i++)
+		ask_for(a, KERNEL, running(wire_kernel_address(v, i), i));
+	for (size_t i = 0; i < v->head.n_user; i++) {
+		struct wire_frame f = wire_user_frame(v, i);
+
+		ask_for(a, f.module, running(f.offset, i));
+	}
+}
+
+/*
+ * How many user frames belong to the stack: up to the innermost start function that called
+ * something. One that runs itself (a thread being born, or clone() in the parent) proves nothing,
+ * unless it is all there is.
+ */
+static size_t user_frames(struct assemble *a, const struct wire_stack_view *v, bool *complete_ret)
+{
+	size_t n = v->head.n_user;
+
+	*complete_ret = false;
+	for (size_t i = 0; i < n; i++) {
+		struct wire_frame f = wire_user_frame(v, i);
+
+		if (!a->place[find_place(a, f.module, running(f.offset, i))].is_start ||
+		    (i == 0 && n > 1))
+			continue;
+		*complete_ret = true;
+		return i + 1;
+	}
+	return n;
+}
+
+static uint32_t push(struct assemble *a, uint32_t node, uint32_t module, uint64_t offset)
+{
+	return dict_node(a->dict, node, a->place[find_place(a, module, offset)].frame);
+}
+
+static void add_stack(struct assemble *a, const struct wire_stack_view *v)
+{
+	const struct wire_stack *s = &v->head;
+	bool complete, kernel_only = s->flags & WIRE_STACK_KERNEL_ONLY;
+	size_t n_user = user_frames(a, v, &complete);
+	uint32_t node = 0;
+
+	if (s->flags & WIRE_STACK_KERNEL_CUT)
+		complete = kernel_only = false;
+	if (kernel_only)
+		a->part.kernel_only += s->count;
+	else if (complete)
+		a->part.complete += s->count;
+	else
+		a->part.truncated += s->count;
+	if (!complete && !kernel_only)
+		node = dict_node(a->dict, node, a->truncated);
+	for (size_t i = n_user; i-- > 0;) {
+		struct wire_frame f = wire_user_frame(v, i);
+
+		node = push(a, node, f.module, running(f.offset, i));
+	}
+	for (size_t i = s->n_kernel; i-- > 0;)
+		node = push(a, node, KERNEL, running(wire_kernel_address(v, i), i));
+	snapshot_add(&a->open, a->process[s->process], node, s->count);
+}
+
+static int take_stacks(struct assemble *a, const struct chan_msg *msg)
+{
+	struct wire_stack_view v;
+	size_t at = 0;
+	int err;
+
+	while ((err = wire_next_stack(msg->data, msg->size, &at, &v)) > 0) {
+		if (!is_known(a, &v))
+			return -EPROTO;
+		ask_for_stack(a, &v);
+	}
+	if (err < 0)
+		return err;
+	if (a->n_pending)
+		name_pending(a);
+	for (at = 0; wire_next_stack(msg->data, msg->size, &at, &v) > 0;)
+		add_stack(a, &v);
+	return 0;
+}
+
+static int take_snapshot(struct assemble *a, const struct chan_msg *msg, struct snapshot *ret)
+{
+	struct wire_snapshot w;
+	struct snapshot swap = *ret;
+
+	if (!wire_get(msg->data, msg->size, &w, sizeof(w)))
+		return -EPROTO;
+	a->open.info = w.info;
+	a->open.info.account.complete = a->part.complete;
+	a->open.info.account.truncated = a->part.truncated;
+	a->open.info.account.kernel_only = a->part.kernel_only;
+	if (!account_balanced(&a->open.info.account))
+		return -EPROTO;
+	snapshot_sort(&a->open);
+	*ret = a->open;
+	a->open = swap;
+	a->open.n_entries = 0;
+	a->part = (struct account){0};
+	for (size_t i = 1; i < a->n_code; i++)
+		if (a->code[i].known && a->code[i].kind == WIRE_MODULE_JIT)
+			forget_unnamed(a, i);
+	return 1;
+}
+
+int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snapshot *ret)
+{
+	int err = 0;
+
+	switch (msg->type) {
+	case WIRE_PROCESS:
+		err = take_process(a, msg);
+		break;
+	case WIRE_MODULE:
+		err = take_module(a, msg);
+		break;
+	case WIRE_PERFMAP:
+		err = take_perfmap(a, msg);
+		break;
+	case WIRE_STACKS:
+		err = take_stacks(a, msg);
+		break;
+	case WIRE_SNAPSHOT:
+		err = take_snapshot(a, msg, ret);
+		break;
+	}
+	if (msg->fd >= 0)
+		close(msg->fd);
+	return err;
+}

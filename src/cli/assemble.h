@@ -1,0 +1,35 @@
+#ifndef CLI_ASSEMBLE_H
+#define CLI_ASSEMBLE_H
+
+#include "base/chan.h"
+#include "capture/startpoints.h"
+#include "profile/dict.h"
+#include "profile/snapshot.h"
+#include "symbols/namer.h"
+
+/*
+ * Where what the collector saw (addresses) and what the namer knows (names) become snapshots.
+ * Feed it every message of the collector; when it returns 1, a snapshot is whole:
+ *
+ *	if (assemble_message(a, &msg, &snapshot) > 0)
+ *		store_append(w, dict, &snapshot);
+ *
+ * A stack is complete when a caller in it is a known start function (by name, or by its place in
+ * the C library) and nothing on the way there was lost; what lies beyond the start function is not
+ * a caller and is dropped. Every other user stack stands under "[truncated]".
+ */
+struct assemble;
+
+/* Borrows all three. kallsyms: a descriptor of /proc/kallsyms, the caller's; -1 for none. */
+struct assemble *assemble_create(struct dict *dict, struct namer *namer,
+				 const struct startpoints *starts, int kallsyms);
+void assemble_destroy(struct assemble *a);
+
+/*
+ * Takes PROCESS, MODULE, PERFMAP, STACKS and SNAPSHOT messages, and closes their descriptors;
+ * others are passed over. 1 with a snapshot in *ret (which is reused: deinit it in the end), 0, or
+ * -EPROTO for what no collector says.
+ */
+int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snapshot *ret);
+
+#endif
