@@ -91,6 +91,7 @@ TEST(the_machine_and_its_shape)
 	opt.depth = 150;
 	opt.name_bytes = 300;
 	opt.churn = 10;
+	opt.freq_hz = 999;
 	read_generated(&opt);
 	for (uint32_t at = rec.dict.n_nodes - 1; at; at = rec.dict.node[at].parent)
 		depth++;
