@@ -470,6 +470,18 @@ TEST(stdin_and_the_edges_of_the_buffer)
 	strbuf_deinit(&sb);
 }
 
+/* More lines than are kept before they are added up. */
+TEST(many_lines_of_few_stacks)
+{
+	struct strbuf sb = {0};
+
+	for (int i = 0; i < 1200000; i++)
+		strbuf_adds(&sb, i % 3 ? "a;b 1\n" : "a;c 1\n");
+	CHECK_EQ(read_bytes(sb.data, sb.len), 0);
+	CHECK_STR(told(0), "a;c/u 400000\na;b/u 800000\n");
+	strbuf_deinit(&sb);
+}
+
 /* The line before is gone once the buffer was filled anew; here its place holds another. */
 TEST(no_prefix_from_a_buffer_that_is_gone)
 {
@@ -508,6 +520,8 @@ TEST(long_lines)
 	CHECK_EQ(rec.total.taken, 3);
 	unlink(path);
 	rmdir(dir);
+	CHECK_EQ(read_paths((const char *[]){"/dev/zero"}, 1, 0), -EBADMSG);
+	CHECK_STR(words, "flamelapse: /dev/zero:1: a line of more than 16 MiB\n");
 	free(text);
 }
 
