@@ -50,7 +50,11 @@ static void counts_close(struct recording *rec)
 
 void counts_attach(struct recording *rec)
 {
-	rec->impl = xcalloc(1, sizeof(struct counts));
+	struct counts *c = xcalloc(1, sizeof(*c));
+
+	/* Never NULL, so that a recording without samples has an address, too. */
+	c->bytes = xgrow(NULL, &c->cap, 1, 1);
+	rec->impl = c;
 	rec->load = counts_load;
 	rec->close = counts_close;
 }

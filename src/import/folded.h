@@ -63,7 +63,7 @@ struct folded_options {
 };
 
 /*
- * Reads n files in their order; "-" is stdin. `rec` need not be initialised, and is to be given
+ * Reads n > 0 files in their order; "-" is stdin. `rec` need not be initialised, and is to be given
  * to recording_deinit() in the end, whatever is returned; all its counts are in memory, packed. opt
  * may be NULL.
  *

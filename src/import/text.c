@@ -75,9 +75,6 @@ static int read_fd(struct text *t, int fd)
 		}
 		t->size_bytes += n;
 		len += n;
-		/* Fewer than three bytes may be half of a byte order mark. */
-		if (n && t->size_bytes < 3)
-			continue;
 		err = handle_lines(t, buf, len, !n, &used);
 		if (err || !n)
 			break;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -448,9 +449,13 @@ TEST(stdin_and_the_edges_of_the_buffer)
 	unlink(path);
 	CHECK_EQ(pipe(fds), 0);
 	if (!fork()) {
-		for (int i = 0; i < 30; i++)
+		/* Each of the first bytes is a read() of its own. */
+		for (int i = 0, waiting; i < 30; i++) {
 			if (write(fds[1], sb.data + i, 1) != 1)
 				_exit(1);
+			while (!ioctl(fds[1], FIONREAD, &waiting) && waiting)
+				usleep(100);
+		}
 		_exit(write(fds[1], sb.data + 30, sb.len - 30) < 0);
 	}
 	close(fds[1]);
@@ -462,6 +467,35 @@ TEST(stdin_and_the_edges_of_the_buffer)
 	dup2(saved, 0);
 	close(saved);
 	close(fds[0]);
+	strbuf_deinit(&sb);
+}
+
+/* More lines than are kept before they are added up. */
+TEST(many_lines_of_few_stacks)
+{
+	struct strbuf sb = {0};
+
+	for (int i = 0; i < 1200000; i++)
+		strbuf_adds(&sb, i % 3 ? "a;b 1\n" : "a;c 1\n");
+	CHECK_EQ(read_bytes(sb.data, sb.len), 0);
+	CHECK_STR(told(0), "a;c/u 400000\na;b/u 800000\n");
+	strbuf_deinit(&sb);
+}
+
+/* The line before is gone once the buffer was filled anew; here its place holds another. */
+TEST(no_prefix_from_a_buffer_that_is_gone)
+{
+	struct strbuf sb = {0};
+	const char *path;
+
+	while (sb.len < 1 << 20)
+		strbuf_adds(&sb, "p;aaaaaaaa;aa 1\n");
+	while (sb.len < 2 << 20)
+		strbuf_adds(&sb, "p;bbbbbbbb;bb 1\n");
+	path = file("two", sb.data, sb.len);
+	CHECK_EQ(read_paths(&path, 1, 0), 0);
+	CHECK_STR(told(0), "p;aaaaaaaa/u;aa/u 65536\np;bbbbbbbb/u;bb/u 65536\n");
+	unlink(path);
 	strbuf_deinit(&sb);
 }
 
@@ -486,6 +520,8 @@ TEST(long_lines)
 	CHECK_EQ(rec.total.taken, 3);
 	unlink(path);
 	rmdir(dir);
+	CHECK_EQ(read_paths((const char *[]){"/dev/zero"}, 1, 0), -EBADMSG);
+	CHECK_STR(words, "flamelapse: /dev/zero:1: a line of more than 16 MiB\n");
 	free(text);
 }
 
