@@ -14,6 +14,7 @@ void recording_init(struct recording *rec)
 	rec->meta.command = xstrdup("");
 	rec->meta.event = xstrdup("");
 	rec->meta.filter = xstrdup("");
+	rec->meta.unwinder = xstrdup("");
 	dict_init(&rec->dict);
 }
 
@@ -26,6 +27,7 @@ void recording_meta_deinit(struct recording_meta *meta)
 	free(meta->command);
 	free(meta->event);
 	free(meta->filter);
+	free(meta->unwinder);
 	*meta = (struct recording_meta){0};
 }
 

@@ -43,8 +43,8 @@ int chunk_encode(struct chunk *c, const struct snapshot *s)
 		uint32_t node = 0;
 
 		end = same_process(s, i);
-		c->raw = xgrow(c->raw, &c->raw_cap,
-			       c->raw_bytes + (2 + 2 * (end - i)) * VARINT_MAX, 1);
+		c->raw =
+		    xgrow(c->raw, &c->raw_cap, c->raw_bytes + (2 + 2 * (end - i)) * VARINT_MAX, 1);
 		put(c, s->entry[i].process - process);
 		put(c, end - i);
 		process = s->entry[i].process;

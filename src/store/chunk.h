@@ -15,7 +15,7 @@
 struct chunk {
 	uint8_t *data; /* zstd frame */
 	size_t size_bytes, cap;
-	uint32_t crc;	/* CRC-32 of the uncompressed bytes (zlib's) */
+	uint32_t crc;	  /* CRC-32 of the uncompressed bytes (zlib's) */
 	size_t raw_bytes; /* uncompressed */
 	uint8_t *raw;
 	size_t raw_cap;

@@ -11,7 +11,7 @@
  *	node      stacks: the callers' node and the innermost frame; node 0 is the empty stack
  *	process   who ran
  *	snapshot  [t0, t1) in unix ns, CLOCK_MONOTONIC and CLOCK_BOOTTIME at t0, and the account:
- *	          expected = taken + idle + filtered + ring_full + … + missing,
+ *	          expected = taken + idle + filtered + each loss,
  *	          taken = complete + truncated + kernel_only
  *	chunk     the counts of a snapshot, packed (store/chunk.h)
  *	top       the functions with the most samples in a snapshot, for plain SQL
@@ -27,20 +27,21 @@
 
 #define STORE_SCHEMA                                                                               \
 	"CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID",                            \
-		"CREATE TABLE host(id INTEGER PRIMARY KEY, name TEXT, kernel TEXT, arch TEXT, "    \
-		"online_cpus INT, utc_offset_s INT)",                                              \
-		"CREATE TABLE module(id INTEGER PRIMARY KEY, path TEXT, build_id BLOB)",           \
-		"CREATE TABLE frame(id INTEGER PRIMARY KEY, name TEXT, module INT, kind INT)",     \
-		"CREATE TABLE node(id INTEGER PRIMARY KEY, parent INT, frame INT)",                \
-		"CREATE TABLE process(id INTEGER PRIMARY KEY, pid INT, comm TEXT, is_kernel INT, " \
-		"start_ns INT)",                                                                   \
-		"CREATE TABLE snapshot(id INTEGER PRIMARY KEY, t0_ns INT, t1_ns INT, mono_ns INT, " \
-		"boot_ns INT, expected INT, taken INT, idle INT, filtered INT, ring_full INT, "    \
-		"ring_busy INT, hash_storage INT, stack_storage INT, missing INT, complete INT, "  \
-		"truncated INT, kernel_only INT)",                                                 \
-		"CREATE TABLE chunk(snapshot INTEGER PRIMARY KEY, crc32 INT, data BLOB)",          \
-		"CREATE TABLE top(snapshot INT, frame INT, self INT, total INT, "                  \
-		"PRIMARY KEY(snapshot, frame)) WITHOUT ROWID",                                     \
-		"CREATE TABLE mark(t_ns INT, text TEXT)"
+	    "CREATE TABLE host(id INTEGER PRIMARY KEY, name TEXT, kernel TEXT, arch TEXT, "        \
+	    "online_cpus INT, utc_offset_s INT)",                                                  \
+	    "CREATE TABLE module(id INTEGER PRIMARY KEY, path TEXT, build_id BLOB)",               \
+	    "CREATE TABLE frame(id INTEGER PRIMARY KEY, name TEXT, module INT, kind INT)",         \
+	    "CREATE TABLE node(id INTEGER PRIMARY KEY, parent INT, frame INT)",                    \
+	    "CREATE TABLE process(id INTEGER PRIMARY KEY, pid INT, comm TEXT, is_kernel INT, "     \
+	    "start_ns INT)",                                                                       \
+	    "CREATE TABLE snapshot(id INTEGER PRIMARY KEY, t0_ns INT, t1_ns INT, mono_ns INT, "    \
+	    "boot_ns INT, expected INT, taken INT, idle INT, filtered INT, ring_full INT, "        \
+	    "ring_busy INT, hash_storage INT, stack_storage INT, missing INT, backlog INT, "       \
+	    "complete INT, "                                                                       \
+	    "truncated INT, kernel_only INT)",                                                     \
+	    "CREATE TABLE chunk(snapshot INTEGER PRIMARY KEY, crc32 INT, data BLOB)",              \
+	    "CREATE TABLE top(snapshot INT, frame INT, self INT, total INT, "                      \
+	    "PRIMARY KEY(snapshot, frame)) WITHOUT ROWID",                                         \
+	    "CREATE TABLE mark(t_ns INT, text TEXT)"
 
 #endif
