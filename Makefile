@@ -129,12 +129,6 @@ $(O)/samples/%: $(O)/samples/%.o
 
 bin_dir  := $(DESTDIR)$(PREFIX)/bin
 data_dir := $(DESTDIR)$(PREFIX)/share
-installed := $(bin_dir)/flamelapse $(data_dir)/man/man1/flamelapse.1 \
-	$(data_dir)/bash-completion/completions/flamelapse \
-	$(data_dir)/zsh/site-functions/_flamelapse \
-	$(data_dir)/fish/vendor_completions.d/flamelapse.fish \
-	$(data_dir)/doc/flamelapse/LICENSE
-
 install: all ## install below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(O)/flamelapse '$(bin_dir)/flamelapse'
 	$(if $(SCDOC),install -D -m 644 $(O)/doc/flamelapse.1 '$(data_dir)/man/man1/flamelapse.1',\
@@ -147,7 +141,11 @@ install: all ## install below DESTDIR and PREFIX (/usr/local)
 	install -D -m 644 LICENSE '$(data_dir)/doc/flamelapse/LICENSE'
 
 uninstall: ## remove what install put there
-	rm -f $(foreach f,$(installed),'$(f)')
+	rm -f '$(bin_dir)/flamelapse' '$(data_dir)/man/man1/flamelapse.1' \
+		'$(data_dir)/bash-completion/completions/flamelapse' \
+		'$(data_dir)/zsh/site-functions/_flamelapse' \
+		'$(data_dir)/fish/vendor_completions.d/flamelapse.fish' \
+		'$(data_dir)/doc/flamelapse/LICENSE'
 	-rmdir '$(data_dir)/doc/flamelapse' 2> /dev/null
 
 tests-built: all $(unit) $(tools) ## build what `make check` runs

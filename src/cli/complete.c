@@ -261,11 +261,11 @@ void complete_print_table(void)
 		printf("command\t%s\t\t\n", command_table[c].name);
 		for (size_t i = 0; i < n_options; i++) {
 			const struct option_def *def = &option_table[i];
-			char letter[3] = {def->letter ? '-' : '\0', def->letter};
+			char letter[3] = {'-', def->letter};
 
 			if (option_is_for(def, c))
 				printf("%s\t--%s\t%s\t%s\n", command_table[c].name, def->name,
-				       letter, def->arg ? def->arg : "");
+				       letter, def->arg ? def->arg : "-");
 		}
 	}
 }

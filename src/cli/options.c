@@ -183,10 +183,10 @@ static int read_word(struct options *opt, const char *word, size_t n_before)
 		opt->inputs[opt->n_inputs++] = word;
 		return 0;
 	}
-	if (opt->command == COMMAND_RECORD && !n_before)
-		return read_duration(opt, word);
 	if (opt->command == COMMAND_HELP && !n_before)
 		return read_topic(opt, word);
+	if (opt->command == COMMAND_RECORD && command_find(word) < 0 && !n_before)
+		return read_duration(opt, word);
 	if (opt->command == COMMAND_RECORD && command_find(word) >= 0)
 		log_error("'%s' must be the first word: flamelapse %s ...", word, word);
 	else
