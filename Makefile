@@ -53,7 +53,7 @@ lib := $(O)/libflamelapse.a
 
 unit   := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 ifeq ($(RENDER),0)
-unit   := $(filter-out $(O)/tests/unit/test_render_%,$(unit))
+unit   := $(filter-out $(O)/tests/unit/test_render_% $(O)/tests/unit/test_options,$(unit))
 endif
 bench  := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 soak   := $(patsubst %.c,$(O)/%,$(wildcard tests/soak/*.c))

@@ -286,6 +286,10 @@ int options_parse(struct options *opt, int argc, char **argv)
 
 	set_defaults(opt);
 	opt->command = COMMAND_RECORD;
+	if (!RENDER && command == COMMAND_RENDER) {
+		log_error("this build only records (make RENDER=0); render elsewhere");
+		return EXIT_USAGE;
+	}
 	if (command >= 0) {
 		opt->command = command;
 		if (command != COMMAND_HELP)

@@ -9,7 +9,7 @@ check "status 0 or 4" test $status -eq 0 -o $status -eq 4
 check "nothing on stderr" test ! -s err
 check "each line says ok, or what to do" sh -c \
 	"! sed '/^\$/,\$d' text | grep -vqE '^(ok  [^:]+: .|!!  [^:]+: .+; .)'"
-for name in privileges kernel BTF 'perf events' PMU BPF 'kernel names' fonts sqlite3; do
+for name in privileges kernel BTF 'perf events' PMU BPF 'kernel names' sqlite3; do
 	check "it looks at: $name" grep -q "^..  $name: " text
 done
 check "the end says whether one can record" grep -q \

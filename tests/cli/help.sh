@@ -99,11 +99,11 @@ if command -v bash > /dev/null; then
 		printf '%s ' "${COMPREPLY[@]}"
 	END
 	complete() { bash complete.bash "$docs/flamelapse.bash" flamelapse "$@"; }
-	check "bash: a command" test "$(complete ren)" = "render "
+	check "bash: a command" test "$(complete inf)" = "info "
 	check "bash: an option" test "$(complete --freq)" = "--frequency "
-	check "bash: an option of the command" test "$(complete render --fr)" = "--from "
-	check "bash: not another's" test "$(complete info --fr)" = " "
-	check "bash: a choice" test "$(complete --theme da)" = "dark "
+	check "bash: an option of the command" test "$(complete info --js)" = "--json "
+	check "bash: not another's" test "$(complete info --freq)" = " "
+	check "bash: a choice" test "$(complete -e cy)" = "cycles "
 	check "bash: a file" test "$(complete info ru)" = "run.flame "
 	check "bash: a program" sh -c 'case "$1" in *"sleep "*) ;; *) false ;; esac' - \
 		"$(complete 5 -- slee)"
