@@ -53,7 +53,7 @@ lib := $(O)/libflamelapse.a
 
 unit   := $(patsubst %.c,$(O)/%,$(wildcard tests/unit/test_*.c))
 ifeq ($(RENDER),0)
-unit   := $(filter-out $(O)/tests/unit/test_render_%,$(unit))
+unit   := $(filter-out $(O)/tests/unit/test_render_% $(O)/tests/unit/test_options,$(unit))
 endif
 bench  := $(patsubst %.c,$(O)/%,$(wildcard tests/bench/*.c))
 soak   := $(patsubst %.c,$(O)/%,$(wildcard tests/soak/*.c))
@@ -133,12 +133,6 @@ $(O)/samples/%: $(O)/samples/%.o
 
 bin_dir  := $(DESTDIR)$(PREFIX)/bin
 data_dir := $(DESTDIR)$(PREFIX)/share
-installed := $(bin_dir)/flamelapse $(data_dir)/man/man1/flamelapse.1 \
-	$(data_dir)/bash-completion/completions/flamelapse \
-	$(data_dir)/zsh/site-functions/_flamelapse \
-	$(data_dir)/fish/vendor_completions.d/flamelapse.fish \
-	$(data_dir)/doc/flamelapse/LICENSE
-
 install: all ## install below DESTDIR and PREFIX (/usr/local)
 	install -D -m 755 $(O)/flamelapse '$(bin_dir)/flamelapse'
 	$(if $(SCDOC),install -D -m 644 $(O)/doc/flamelapse.1 '$(data_dir)/man/man1/flamelapse.1',\
@@ -151,7 +145,11 @@ install: all ## install below DESTDIR and PREFIX (/usr/local)
 	install -D -m 644 LICENSE '$(data_dir)/doc/flamelapse/LICENSE'
 
 uninstall: ## remove what install put there
-	rm -f $(foreach f,$(installed),'$(f)')
+	rm -f '$(bin_dir)/flamelapse' '$(data_dir)/man/man1/flamelapse.1' \
+		'$(data_dir)/bash-completion/completions/flamelapse' \
+		'$(data_dir)/zsh/site-functions/_flamelapse' \
+		'$(data_dir)/fish/vendor_completions.d/flamelapse.fish' \
+		'$(data_dir)/doc/flamelapse/LICENSE'
 	-rmdir '$(data_dir)/doc/flamelapse' 2> /dev/null
 
 tests-built: all $(unit) $(tools) ## build what `make check` runs

@@ -28,13 +28,11 @@ static inline enum exit_status exit_status(int err)
 	case EPIPE:
 		return EXIT_OK;
 	case EBADMSG:
-	case EILSEQ:
+	case ENODATA: /* of an input: there is nothing in it */
 		return EXIT_DAMAGED;
 	case ENOSPC:
 	case EDQUOT:
 		return EXIT_NO_SPACE;
-	case ENODATA:
-		return EXIT_NOTHING;
 	default:
 		return EXIT_FAILED;
 	}

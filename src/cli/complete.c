@@ -21,18 +21,30 @@ static void print_command_names(const char *between)
 		}
 }
 
-/* The help up to its first detail, with a backslash before each of `escape`. */
+/* Within single quotes, where fish takes a backslash for what it is and the others do not. */
+static void print_quoted(const char *text, size_t len, const char *escape)
+{
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == '\'' && !strchr(escape, '\''))
+			fputs("'\\'", stdout);
+		else if (strchr(escape, text[i]))
+			putchar('\\');
+		putchar(text[i]);
+	}
+}
+
+/* Zsh's _arguments has a use for brackets and colons. */
+#define ZSH_ESCAPE  "[]:\\"
+#define FISH_ESCAPE "'\\"
+
+/* The help up to its first detail. */
 static void print_short(const char *help, const char *escape)
 {
 	size_t len = strcspn(help, ";:(");
 
 	while (len && help[len - 1] == ' ')
 		len--;
-	for (size_t i = 0; i < len; i++) {
-		if (strchr(escape, help[i]))
-			putchar('\\');
-		putchar(help[i]);
-	}
+	print_quoted(help, len, escape);
 }
 
 /* bash: what may follow an option that takes a value. */
@@ -139,7 +151,7 @@ static void print_zsh_option(const struct option_def *def)
 		       def->arg ? "+" : "", def->name, mark);
 	else
 		printf("'--%s%s[", def->name, mark);
-	print_short(def->help, "[]:\\");
+	print_short(def->help, ZSH_ESCAPE);
 	putchar(']');
 	if (def->arg)
 		printf(":%s:", def->arg);
@@ -178,8 +190,12 @@ void complete_print_zsh(void)
 	     "_flamelapse_first() {\n"
 	     "\tlocal -a commands=(");
 	for (int c = 0; c < N_COMMANDS; c++)
-		if (is_there(c))
-			printf("\t\t'%s:%s'\n", command_table[c].name, command_table[c].help);
+		if (is_there(c)) {
+			printf("\t\t'%s:", command_table[c].name);
+			print_quoted(command_table[c].help, strlen(command_table[c].help),
+				     ZSH_ESCAPE);
+			puts("'");
+		}
 	fputs("\t)\n"
 	      "\t_describe command commands\n"
 	      "}\n\n"
@@ -221,7 +237,7 @@ static void print_fish_option(const struct option_def *def, int command)
 	else if (def->arg)
 		fputs(" -x", stdout);
 	fputs(" -d '", stdout);
-	print_short(def->help, "'\\");
+	print_short(def->help, FISH_ESCAPE);
 	puts("'");
 }
 
@@ -241,9 +257,13 @@ void complete_print_fish(void)
 	     "end\n\n"
 	     "complete -c flamelapse -n 'not __flamelapse_is render info' -f");
 	for (int c = 0; c < N_COMMANDS; c++)
-		if (is_there(c))
-			printf("complete -c flamelapse -n __fish_use_subcommand -a %s -d '%s'\n",
-			       command_table[c].name, command_table[c].help);
+		if (is_there(c)) {
+			printf("complete -c flamelapse -n __fish_use_subcommand -a %s -d '",
+			       command_table[c].name);
+			print_quoted(command_table[c].help, strlen(command_table[c].help),
+				     FISH_ESCAPE);
+			puts("'");
+		}
 	fputs("complete -c flamelapse -n '__flamelapse_is help' -a '", stdout);
 	print_command_names(" ");
 	puts("'");
@@ -261,11 +281,11 @@ void complete_print_table(void)
 		printf("command\t%s\t\t\n", command_table[c].name);
 		for (size_t i = 0; i < n_options; i++) {
 			const struct option_def *def = &option_table[i];
-			char letter[3] = {def->letter ? '-' : '\0', def->letter};
+			char letter[3] = {'-', def->letter};
 
 			if (option_is_for(def, c))
 				printf("%s\t--%s\t%s\t%s\n", command_table[c].name, def->name,
-				       letter, def->arg ? def->arg : "");
+				       letter, def->arg ? def->arg : "-");
 		}
 	}
 }

@@ -9,8 +9,8 @@ void complete_print_bash(void);
 void complete_print_zsh(void);
 void complete_print_fish(void);
 
-/* The table for tests: "COMMAND<tab>--name<tab>-letter or empty<tab>argument or empty", a row for
- * each command that knows the option, and "command<tab>NAME" for each command. */
+/* The table for tests: for each command a row "command<tab>NAME", and for each option it knows one
+ * "NAME<tab>--option<tab>-letter<tab>ARGUMENT", with "-" for no letter and for no argument. */
 void complete_print_table(void);
 
 #endif

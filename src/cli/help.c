@@ -80,7 +80,7 @@ static void print_examples(void)
 {
 	puts("\nExamples:\n"
 	     "  flamelapse 30                      30 s of the whole machine, then its film\n"
-	     "  flamelapse -p 1234 -o slow.flame   one process, until Ctrl-C; a recording alone\n"
+	     "  flamelapse -p 1234 -o slow.flame   one process until Ctrl-C; no film\n"
 	     "  flamelapse -F 199 -- make -j4      a command and all that it starts\n"
 	     "  flamelapse -f 10 > stacks.folded   folded stacks, as profile(8) prints them"
 #if RENDER
@@ -98,8 +98,7 @@ static void print_whole(void)
 	print_command_list();
 	print_examples();
 	print_options(N_COMMANDS);
-	puts(
-	    "\n'flamelapse help COMMAND' tells the options of one command, 'man flamelapse' more.");
+	puts("\n'flamelapse help COMMAND' lists one command's options; see also flamelapse(1).");
 }
 
 void help_print(enum command topic)

@@ -45,12 +45,16 @@ static void catch_sigpipe(void)
 
 static int flush_stdout(int status)
 {
+	int err;
+
+	errno = 0;
 	if (!fflush(stdout) && !ferror(stdout))
 		return status;
-	if (errno == EPIPE)
+	err = errno ? errno : EIO;
+	if (err == EPIPE)
 		return status;
-	log_error("cannot write to stdout: %s", strerror(errno));
-	return status ? status : (int)exit_status(-errno);
+	log_error("cannot write to stdout: %s", strerror(err));
+	return status ? status : (int)exit_status(-err);
 }
 
 static bool is_same_file(const char *a, const char *b)
@@ -87,12 +91,9 @@ static int run(const struct options *opt)
 	switch (opt->command) {
 	case COMMAND_RECORD:
 		return cmd_record(opt);
-	case COMMAND_RENDER:
 #if RENDER
+	case COMMAND_RENDER:
 		return cmd_render(opt);
-#else
-		log_error("this build records only (make RENDER=0); render elsewhere");
-		return EXIT_USAGE;
 #endif
 	case COMMAND_INFO:
 		return cmd_info(opt);

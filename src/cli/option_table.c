@@ -97,7 +97,7 @@ const struct option_def option_table[] = {
      .read = value_flag, AT(per_snapshot)},
 
     {"output", 'o', "FILE", RECORD | RENDERER, GROUP_OUTPUT,
-     "Write FILE, whose extension says what: " OUTPUT_HELP "; may be given several times", NULL,
+     "Write FILE, and more with further -o; the extension says what: " OUTPUT_HELP, NULL,
      COMPLETE_FILE, .read = value_output},
     {"images", 'E', NULL, PICTURES, GROUP_OUTPUT,
      "Write an image for each snapshot, to " IMAGE_PATTERN_DEFAULT, .read = value_images},

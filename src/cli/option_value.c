@@ -288,18 +288,24 @@ static int add_output(struct options *opt, const struct option_def *def, enum ou
 	return 0;
 }
 
-/* A name of many images has one %d or %0Nd; anything else of printf's is a trap. */
+/* A name of many images has one %d or %0Nd, and %% for a percent sign; all else is a trap. */
 static int check_pattern(const struct option_def *def, const char *path)
 {
-	const char *p = strchr(path, '%');
+	int n_numbers = 0;
 
-	if (!p)
+	for (const char *p = strchr(path, '%'); p; p = strchr(p, '%')) {
+		if (*++p == '%') {
+			p++;
+			continue;
+		}
+		if (*p == '0' && p[1] >= '1' && p[1] <= '9')
+			p += 2;
+		if (*p != 'd' || n_numbers++)
+			return refuse(def, path,
+				      "give one %%d, or %%01d to %%09d, and no other %% but %%%%");
+	}
+	if (!n_numbers)
 		return refuse(def, path, "images need a number in their name, as in x%%04d.png");
-	p++;
-	if (*p == '0' && p[1] >= '1' && p[1] <= '9')
-		p += 2;
-	if (*p != 'd' || strchr(p, '%'))
-		return refuse(def, path, "give one %%d, or %%01d to %%09d, and no other %%");
 	return 0;
 }
 

@@ -183,10 +183,10 @@ static int read_word(struct options *opt, const char *word, size_t n_before)
 		opt->inputs[opt->n_inputs++] = word;
 		return 0;
 	}
-	if (opt->command == COMMAND_RECORD && !n_before)
-		return read_duration(opt, word);
 	if (opt->command == COMMAND_HELP && !n_before)
 		return read_topic(opt, word);
+	if (opt->command == COMMAND_RECORD && command_find(word) < 0 && !n_before)
+		return read_duration(opt, word);
 	if (opt->command == COMMAND_RECORD && command_find(word) >= 0)
 		log_error("'%s' must be the first word: flamelapse %s ...", word, word);
 	else
@@ -286,6 +286,10 @@ int options_parse(struct options *opt, int argc, char **argv)
 
 	set_defaults(opt);
 	opt->command = COMMAND_RECORD;
+	if (!RENDER && command == COMMAND_RENDER) {
+		log_error("this build only records (make RENDER=0); render elsewhere");
+		return EXIT_USAGE;
+	}
 	if (command >= 0) {
 		opt->command = command;
 		if (command != COMMAND_HELP)

@@ -22,12 +22,12 @@ struct recording_meta {
 	int command_status;		      /* as wait() gave it; -1: none, or not known */
 	char *event;			      /* "cpu-clock", "cycles"; "" for imported text */
 	char *filter;			      /* in words, "" for none: "PID 12, 13", "CPU 2" */
-	char *unwinder; /* how user stacks were read, in words: "frame pointers" */
-	uint32_t online_cpus;		      /* 0: not known */
-	uint32_t freq_hz;		      /* 0: a period was set, or not known */
-	uint64_t period_ns;		      /* CPU time that a sample stands for; 0: not known */
-	uint64_t interval_ns;		      /* length of a snapshot */
-	int32_t utc_offset_s;		      /* of the host, when it recorded */
+	char *unwinder;	      /* how user stacks were read, in words: "frame pointers" */
+	uint32_t online_cpus; /* 0: not known */
+	uint32_t freq_hz;     /* 0: a period was set, or not known */
+	uint64_t period_ns;   /* CPU time that a sample stands for; 0: not known */
+	uint64_t interval_ns; /* length of a snapshot */
+	int32_t utc_offset_s; /* of the host, when it recorded */
 	bool follows_command, includes_idle;
 	int64_t undelivered; /* samples the kernel never delivered; -1: not known */
 	bool finished;	     /* false: the recorder was killed, or is still at work */
