@@ -336,6 +336,24 @@ TEST(the_c_library)
 	elf_names_destroy(names);
 }
 
+/* The dynamic linker is a program too, stripped or not. */
+TEST(the_dynamic_linker)
+{
+	const char *base = (const char *)(uintptr_t)getauxval(AT_BASE);
+	struct where w;
+	struct elf_names *names;
+	Elf64_Ehdr ehdr;
+
+	if (!base)
+		return;
+	memcpy(&ehdr, base, sizeof(ehdr));
+	w = where_is(base + ehdr.e_entry);
+	names = names_of(w.path);
+	CHECK_STR(name_at(names, w.offset), "_start");
+	CHECK(elf_names_find(names, w.offset + 3).is_entry);
+	elf_names_destroy(names);
+}
+
 TEST(stripped_code_is_known_by_function)
 {
 	char copy[] = "/tmp/flamelapse-elf-XXXXXX", command[200];
