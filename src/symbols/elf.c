@@ -82,29 +82,6 @@ static bool read_segments(struct reader *rd)
 	return true;
 }
 
-/*
- * Programs without an interpreter are the static PIE, which says so, and the dynamic linker, which
- * only its name tells from the libraries that some linkers give an entry point.
- */
-static void read_dynamic(struct reader *rd, Elf_Scn *scn, size_t strings)
-{
-	Elf_Data *data = elf_getdata(scn, NULL);
-	bool is_program = false;
-	GElf_Dyn dyn;
-
-	for (int i = 0; data && gelf_getdyn(data, i, &dyn); i++) {
-		if (dyn.d_tag == DT_FLAGS_1)
-			is_program |= (dyn.d_un.d_val & DF_1_PIE) != 0;
-		if (dyn.d_tag == DT_SONAME) {
-			const char *name = elf_strptr(rd->elf, strings, dyn.d_un.d_val);
-
-			is_program |= name && !strncmp(name, "ld-", 3);
-		}
-	}
-	if (is_program)
-		rd->names->has_entry = in_segment(rd->names, rd->names->entry);
-}
-
 static Elf_Data *section_data(struct reader *rd, size_t index, GElf_Shdr *shdr_ret)
 {
 	Elf_Scn *scn = elf_getscn(rd->elf, index);
@@ -113,6 +90,30 @@ static Elf_Data *section_data(struct reader *rd, size_t index, GElf_Shdr *shdr_r
 	    shdr_ret->sh_type == SHT_NOBITS)
 		return NULL;
 	return elf_getdata(scn, NULL);
+}
+
+/*
+ * Programs without an interpreter are the static PIE, which says so, and the dynamic linker, which
+ * only its name tells from the libraries that some linkers give an entry point.
+ */
+static void read_dynamic(struct reader *rd, size_t index)
+{
+	GElf_Shdr shdr;
+	Elf_Data *data = section_data(rd, index, &shdr);
+	bool is_program = false;
+	GElf_Dyn dyn;
+
+	for (int i = 0; data && gelf_getdyn(data, i, &dyn); i++) {
+		if (dyn.d_tag == DT_FLAGS_1)
+			is_program |= (dyn.d_un.d_val & DF_1_PIE) != 0;
+		if (dyn.d_tag == DT_SONAME) {
+			const char *name = elf_strptr(rd->elf, shdr.sh_link, dyn.d_un.d_val);
+
+			is_program |= name && !strncmp(name, "ld-", 3);
+		}
+	}
+	if (is_program)
+		rd->names->has_entry = in_segment(rd->names, rd->names->entry);
 }
 
 /* Copies a string table, once, and returns where its copy begins in the text, or -1. */
@@ -480,7 +481,7 @@ static void read_sections(struct reader *rd)
 		if (shdr.sh_type == SHT_SYMTAB || shdr.sh_type == SHT_DYNSYM)
 			read_symbols(rd, i);
 		else if (shdr.sh_type == SHT_DYNAMIC)
-			read_dynamic(rd, scn, shdr.sh_link);
+			read_dynamic(rd, i);
 	}
 	read_plt(rd, strings);
 	if (eh_frame)

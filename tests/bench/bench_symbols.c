@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 /*
- * Reading symbols: bench_symbols [FILE…]. For each file and for the kernel: time to load all tables
- * in this process, memory, time of a look-up in them, and time of a request to the namer for one
- * offset and for each of 512.
+ * Reading symbols: bench_symbols [FILE ...]. For each file and for the kernel: time to load all
+ * tables in this process, memory, time of a look-up in them, and time of a request to the namer for
+ * one offset and for each of 512.
  */
 
 static double now_ms(void)
