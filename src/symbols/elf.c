@@ -12,10 +12,10 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "symbols/ranges.h"
+#include "symbols/symtab.h"
 
 /* Above this a section is not read. The .strtab of a browser with debug symbols has 0.3 GB. */
 #define SECTION_MAX_BYTES (512u << 20)
-#define NAME_CMP_MAX	  4096
 /* An entry point without symbol and without unwinding rules: as long as the C library's. */
 #define ENTRY_BYTES 64
 #define IS_PLT	    0x80000000u /* in the value of a range, beside the offset of the name */
@@ -36,23 +36,13 @@ struct elf_names {
 	bool has_entry;
 };
 
-struct section {
-	uint64_t addr, end; /* of code; empty for other sections */
-	int64_t strings;    /* where its copy begins in the text; 0: not copied */
-};
-
-struct symbol {
-	uint64_t start, size;
-	uint32_t name;
-	uint8_t rank; /* the lower, the better */
-};
-
 /* What is needed only while reading. */
 struct reader {
 	Elf *elf;
 	GElf_Ehdr ehdr;
-	struct section *section;
 	size_t n_sections;
+	struct range *code; /* by section; empty where it holds no code */
+	int64_t *strings;   /* by section: where its copy begins in the text; 0: not copied */
 	struct symbol *symbol;
 	size_t n_symbols, cap_symbols;
 	struct range *stub;
@@ -92,17 +82,6 @@ static bool read_segments(struct reader *rd)
 	return true;
 }
 
-/* A static PIE has no interpreter, and says in its dynamic section what it is. */
-static void read_dynamic(struct reader *rd, Elf_Scn *scn)
-{
-	Elf_Data *data = elf_getdata(scn, NULL);
-	GElf_Dyn dyn;
-
-	for (int i = 0; data && gelf_getdyn(data, i, &dyn); i++)
-		if (dyn.d_tag == DT_FLAGS_1 && dyn.d_un.d_val & DF_1_PIE)
-			rd->names->has_entry = in_segment(rd->names, rd->names->entry);
-}
-
 static Elf_Data *section_data(struct reader *rd, size_t index, GElf_Shdr *shdr_ret)
 {
 	Elf_Scn *scn = elf_getscn(rd->elf, index);
@@ -111,6 +90,30 @@ static Elf_Data *section_data(struct reader *rd, size_t index, GElf_Shdr *shdr_r
 	    shdr_ret->sh_type == SHT_NOBITS)
 		return NULL;
 	return elf_getdata(scn, NULL);
+}
+
+/*
+ * Programs without an interpreter are the static PIE, which says so, and the dynamic linker, which
+ * only its name tells from the libraries that some linkers give an entry point.
+ */
+static void read_dynamic(struct reader *rd, size_t index)
+{
+	GElf_Shdr shdr;
+	Elf_Data *data = section_data(rd, index, &shdr);
+	bool is_program = false;
+	GElf_Dyn dyn;
+
+	for (int i = 0; data && gelf_getdyn(data, i, &dyn); i++) {
+		if (dyn.d_tag == DT_FLAGS_1)
+			is_program |= (dyn.d_un.d_val & DF_1_PIE) != 0;
+		if (dyn.d_tag == DT_SONAME) {
+			const char *name = elf_strptr(rd->elf, shdr.sh_link, dyn.d_un.d_val);
+
+			is_program |= name && !strncmp(name, "ld-", 3);
+		}
+	}
+	if (is_program)
+		rd->names->has_entry = in_segment(rd->names, rd->names->entry);
 }
 
 /* Copies a string table, once, and returns where its copy begins in the text, or -1. */
@@ -126,38 +129,39 @@ static int64_t add_strings(struct reader *rd, size_t index, size_t *size_ret)
 	if (!data || !data->d_buf)
 		return -1;
 	*size_ret = data->d_size;
-	if (rd->section[index].strings)
-		return rd->section[index].strings;
+	if (rd->strings[index])
+		return rd->strings[index];
 	if (text->len + data->d_size >= IS_PLT - 2)
 		return -1;
 	strbuf_addc(text, '\0');
-	rd->section[index].strings = text->len;
+	rd->strings[index] = text->len;
 	strbuf_add(text, data->d_buf, data->d_size);
 	strbuf_addc(text, '\0');
-	return rd->section[index].strings;
+	return rd->strings[index];
 }
 
 static bool is_code(const struct reader *rd, const GElf_Sym *sym)
 {
 	int type = GELF_ST_TYPE(sym->st_info);
-	const struct section *s = NULL;
+	const struct range *s = NULL;
 
 	if (sym->st_shndx == SHN_UNDEF || !in_segment(rd->names, sym->st_value))
 		return false;
 	if (type == STT_FUNC || type == STT_GNU_IFUNC)
 		return true;
 	if (sym->st_shndx < rd->n_sections)
-		s = &rd->section[sym->st_shndx];
-	return type == STT_NOTYPE && s && sym->st_value >= s->addr && sym->st_value < s->end;
+		s = &rd->code[sym->st_shndx];
+	return type == STT_NOTYPE && s && sym->st_value >= s->start && sym->st_value < s->end;
 }
 
 static uint8_t symbol_rank(const GElf_Sym *sym)
 {
 	int bind = GELF_ST_BIND(sym->st_info);
 
-	return (GELF_ST_TYPE(sym->st_info) == STT_NOTYPE) << 3 | (sym->st_size == 0) << 2 |
-	       (bind == STB_LOCAL  ? 2
-		: bind == STB_WEAK ? 1
+	return (GELF_ST_TYPE(sym->st_info) == STT_NOTYPE ? SYMBOL_LABEL : 0) +
+	       (sym->st_size ? 0 : SYMBOL_NO_SIZE) +
+	       (bind == STB_LOCAL  ? SYMBOL_LOCAL
+		: bind == STB_WEAK ? SYMBOL_WEAK
 				   : 0);
 }
 
@@ -431,86 +435,22 @@ static void read_plt(struct reader *rd, size_t strings)
 	free(slot);
 }
 
-static int compare_names(const char *a, const char *b)
-{
-	size_t under_a = 0, under_b = 0, len_a, len_b;
-
-	while (a[under_a] == '_' && under_a < NAME_CMP_MAX)
-		under_a++;
-	while (b[under_b] == '_' && under_b < NAME_CMP_MAX)
-		under_b++;
-	if (under_a != under_b)
-		return under_a < under_b ? -1 : 1;
-	len_a = strnlen(a, NAME_CMP_MAX);
-	len_b = strnlen(b, NAME_CMP_MAX);
-	if (len_a != len_b)
-		return len_a < len_b ? -1 : 1;
-	return memcmp(a, b, len_a);
-}
-
-/* The best of one start comes last, since in a table of ranges the last one wins. */
-static int compare_symbols(const void *a, const void *b, void *text)
-{
-	const struct symbol *x = a, *y = b;
-
-	if (x->start != y->start)
-		return x->start < y->start ? -1 : 1;
-	if (x->rank != y->rank)
-		return x->rank > y->rank ? -1 : 1;
-	if (x->name == y->name)
-		return 0;
-	return compare_names((char *)text + y->name, (char *)text + x->name);
-}
-
-/* Where a symbol without size ends. */
-static uint64_t implied_end(const struct reader *rd, size_t i)
-{
-	const struct elf_names *names = rd->names;
-	uint64_t start = rd->symbol[i].start, end = start + 1;
-	size_t lo = 0, hi = names->n_starts;
-
-	for (size_t s = 0; s < rd->n_sections; s++)
-		if (start - rd->section[s].addr < rd->section[s].end - rd->section[s].addr)
-			end = rd->section[s].end;
-	while (++i < rd->n_symbols)
-		if (rd->symbol[i].start > start) {
-			end = end < rd->symbol[i].start ? end : rd->symbol[i].start;
-			break;
-		}
-	while (lo < hi) {
-		size_t mid = lo + (hi - lo) / 2;
-
-		if (names->start[mid] <= start)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo < names->n_starts && names->start[lo] < end ? names->start[lo] : end;
-}
-
 static void sort_symbols(struct reader *rd)
 {
-	struct range *r = xcalloc(rd->n_symbols + rd->n_stubs, sizeof(*r));
-	uint64_t last_start = 0, last_end = 0;
+	struct elf_names *names = rd->names;
+	struct range *r = xcalloc(rd->n_stubs + rd->n_symbols, sizeof(*r));
+	struct symtab st = {.symbol = rd->symbol,
+			    .n_symbols = rd->n_symbols,
+			    .text = strbuf_str(&names->text),
+			    .code = rd->code,
+			    .n_code = rd->n_sections,
+			    .function = names->start,
+			    .n_functions = names->n_starts};
 
 	if (rd->n_stubs)
 		memcpy(r, rd->stub, rd->n_stubs * sizeof(*r));
-	if (rd->n_symbols)
-		qsort_r(rd->symbol, rd->n_symbols, sizeof(*rd->symbol), compare_symbols,
-			rd->names->text.data);
-	for (size_t i = 0; i < rd->n_symbols; i++) {
-		const struct symbol *s = &rd->symbol[i];
-		uint64_t end = s->start + s->size;
-
-		if (!s->size) {
-			if (last_end == 0 || last_start != s->start)
-				last_end = implied_end(rd, i);
-			last_start = s->start;
-			end = last_end;
-		}
-		r[rd->n_stubs + i] = (struct range){s->start, end, s->name};
-	}
-	ranges_add(&rd->names->symbol, r, rd->n_symbols + rd->n_stubs);
+	symtab_ranges(&st, r + rd->n_stubs);
+	ranges_add(&names->symbol, r, rd->n_stubs + rd->n_symbols);
 	free(r);
 }
 
@@ -521,7 +461,8 @@ static void read_sections(struct reader *rd)
 
 	if (elf_getshdrnum(rd->elf, &rd->n_sections) || elf_getshdrstrndx(rd->elf, &strings))
 		return;
-	rd->section = xcalloc(rd->n_sections, sizeof(*rd->section));
+	rd->code = xcalloc(rd->n_sections, sizeof(*rd->code));
+	rd->strings = xcalloc(rd->n_sections, sizeof(*rd->strings));
 	for (size_t i = 1; i < rd->n_sections; i++) {
 		const char *name = section_name(rd, strings, i, &shdr);
 
@@ -529,8 +470,8 @@ static void read_sections(struct reader *rd)
 			eh_frame = i;
 		if (!(shdr.sh_flags & SHF_EXECINSTR))
 			continue;
-		rd->section[i].addr = shdr.sh_addr;
-		rd->section[i].end = shdr.sh_addr + shdr.sh_size;
+		rd->code[i].start = shdr.sh_addr;
+		rd->code[i].end = shdr.sh_addr + shdr.sh_size;
 	}
 	for (size_t i = 1; i < rd->n_sections; i++) {
 		Elf_Scn *scn = elf_getscn(rd->elf, i);
@@ -540,7 +481,7 @@ static void read_sections(struct reader *rd)
 		if (shdr.sh_type == SHT_SYMTAB || shdr.sh_type == SHT_DYNSYM)
 			read_symbols(rd, i);
 		else if (shdr.sh_type == SHT_DYNAMIC)
-			read_dynamic(rd, scn);
+			read_dynamic(rd, i);
 	}
 	read_plt(rd, strings);
 	if (eh_frame)
@@ -567,7 +508,8 @@ struct elf_names *elf_names_create(int fd)
 	err = 0;
 out:
 	elf_end(rd.elf);
-	free(rd.section);
+	free(rd.code);
+	free(rd.strings);
 	free(rd.symbol);
 	free(rd.stub);
 	if (!err)

@@ -38,7 +38,7 @@ struct name {
 
 struct namer_stats {
 	size_t modules_failed;	/* given up, since a worker died or hung over them */
-	size_t modules_no_file; /* more modules with files than descriptors are permitted */
+	size_t modules_no_file; /* more files than RLIMIT_NOFILE (hard) permits */
 	bool is_dead;		/* the namer's processes are gone: no more names */
 	bool kernel_hidden;	/* kernel.kptr_restrict hides the kernel's addresses */
 };

@@ -47,7 +47,7 @@ struct worker {
 	struct strbuf reply;
 };
 
-/* Also the supervisor's, who forgets the lookups it never loads. */
+/* Also the supervisor's own table, which the workers to come inherit. */
 static void change_modules(struct lookups *modules, const struct chan_msg *msg)
 {
 	struct lookup *l = NULL;

@@ -28,6 +28,7 @@ struct made {
 	uint64_t entry;
 	const struct sym *sym;
 	size_t n;
+	uint64_t flags_1; /* of the dynamic section */
 };
 
 static Elf_Data *add_section(Elf *elf, const char *strings, const char *name, GElf_Shdr shdr,
@@ -71,8 +72,9 @@ static void make_symbols(const struct made *m, Elf *elf, Elf_Data *data, char *s
 /* One executable segment with .text, and a symbol table. */
 static int make_elf(const struct made *m)
 {
-	static char names[64] = "\0.text\0.symtab\0.strtab\0.shstrtab\0.data";
-	static char text[TEXT_SIZE], strings[4096], symbols[4096];
+	static char names[64] = "\0.text\0.symtab\0.strtab\0.shstrtab\0.data\0.dynamic";
+	static char text[TEXT_SIZE], strings[4096], symbols[4096], dynamic[64];
+	GElf_Dyn dyn = {.d_tag = DT_FLAGS_1, .d_un.d_val = m->flags_1};
 	int fd = memfd_create("made", MFD_CLOEXEC);
 	size_t sym_size = m->class == ELFCLASS64 ? sizeof(Elf64_Sym) : sizeof(Elf32_Sym);
 	size_t at = TEXT_OFFSET + TEXT_SIZE;
@@ -116,6 +118,11 @@ static int make_elf(const struct made *m)
 				.sh_addr = TEXT_ADDR,
 				.sh_offset = at + sizeof(names)},
 		    text, 64, ELF_T_BYTE);
+	data =
+	    add_section(elf, names, ".dynamic",
+			(GElf_Shdr){.sh_type = SHT_DYNAMIC, .sh_offset = at + 128}, dynamic,
+			m->class == ELFCLASS64 ? sizeof(Elf64_Dyn) : sizeof(Elf32_Dyn), ELF_T_DYN);
+	CHECK(gelf_update_dyn(data, 0, &dyn));
 	CHECK(gelf_getehdr(elf, &ehdr));
 	ehdr.e_ident[EI_DATA] = m->data;
 	ehdr.e_type = m->type;
@@ -239,6 +246,10 @@ TEST(the_entry_point)
 	names = made_names(&m);
 	CHECK(!elf_names_find(names, TEXT_OFFSET + 0x10).is_entry);
 	elf_names_destroy(names);
+	m.flags_1 = DF_1_PIE;
+	names = made_names(&m);
+	CHECK(elf_names_find(names, TEXT_OFFSET + 0x10).is_entry);
+	elf_names_destroy(names);
 }
 
 /* === Real files === */
@@ -322,6 +333,24 @@ TEST(the_c_library)
 	CHECK(!strncmp(name_at(names, w.offset), "gnu_get_libc_version", 20));
 	CHECK(elf_names_find(names, w.offset).has_function);
 	CHECK_EQ(elf_names_find(names, w.offset + 1).function, w.vaddr);
+	elf_names_destroy(names);
+}
+
+/* The dynamic linker is a program too, stripped or not. */
+TEST(the_dynamic_linker)
+{
+	const char *base = (const char *)(uintptr_t)getauxval(AT_BASE);
+	struct where w;
+	struct elf_names *names;
+	Elf64_Ehdr ehdr;
+
+	if (!base)
+		return;
+	memcpy(&ehdr, base, sizeof(ehdr));
+	w = where_is(base + ehdr.e_entry);
+	names = names_of(w.path);
+	CHECK_STR(name_at(names, w.offset), "_start");
+	CHECK(elf_names_find(names, w.offset + 3).is_entry);
 	elf_names_destroy(names);
 }
 
