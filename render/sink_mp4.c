@@ -84,15 +84,6 @@ static int to_errno(int err)
 	return err > -4096 ? err : -EIO;
 }
 
-static int complain(const char *path, int err)
-{
-	log_error("cannot write '%s': %s", path,
-		  err == -ERANGE    ? "images out of order of time"
-		  : err == -ENODATA ? "no image came"
-				    : strerror(-err));
-	return err;
-}
-
 /*
  * The file as libavformat sees it: our descriptor, so that what is written is what outfile locked.
  * It opens it a second time, for reading, to move the data behind the index.
@@ -183,6 +174,12 @@ static int64_t ticks(const struct sink_mp4 *mp4, uint64_t t_ns)
 	return av_rescale(t_ns, mp4->tick_hz, 1000000000);
 }
 
+/* How long an image may last in the file; with cfr it is always as long. */
+static int rest_ticks(const struct sink_mp4 *mp4)
+{
+	return mp4->opt.cfr ? 1 : mp4->tick_hz / 2;
+}
+
 /* Takes from the encoder what is ready, up to its end where it was told so. */
 static int write_packets(struct sink_mp4 *mp4)
 {
@@ -211,8 +208,9 @@ static int write_packets(struct sink_mp4 *mp4)
 /* Sends the last image once. */
 static int send(struct sink_mp4 *mp4, int64_t at, bool step_start)
 {
-	int64_t since_key = (at - mp4->key) / mp4->tick_hz;
-	bool key = mp4->key < 0 || since_key >= (step_start ? STEP_KEY_S : MAX_KEY_S);
+	int64_t since_key = at - mp4->key;
+	bool key = mp4->key < 0 || since_key >= MAX_KEY_S * mp4->tick_hz - rest_ticks(mp4) ||
+		   (step_start && since_key >= STEP_KEY_S * mp4->tick_hz);
 	int err;
 
 	mp4->frame->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
@@ -226,7 +224,7 @@ static int send(struct sink_mp4 *mp4, int64_t at, bool step_start)
 /* Sends the last image for its time, as often as that takes. */
 static int show_until(struct sink_mp4 *mp4, int64_t next)
 {
-	int64_t rest = mp4->opt.cfr ? 1 : mp4->tick_hz / 2;
+	int64_t rest = rest_ticks(mp4);
 	int err = send(mp4, mp4->from, mp4->from_step);
 
 	while (!err && next - mp4->sent > rest)
@@ -281,7 +279,7 @@ static void *run(void *arg)
 
 		image_unref(job.img);
 		if (err && image_queue_fail(&mp4->queue, err))
-			complain(mp4->out.path, err);
+			sink_complain(mp4->out.path, err);
 	}
 	return NULL;
 }
@@ -350,7 +348,7 @@ static int mp4_close(struct sink *sink, uint64_t end_ns, bool keep)
 		if (!err)
 			err = outfile_commit(&mp4->out);
 		if (err)
-			complain(path, err);
+			sink_complain(path, err);
 	}
 	mp4_free(mp4);
 	free(path);
@@ -460,25 +458,11 @@ static int open_muxer(struct sink_mp4 *mp4, const struct format *format)
 	return mp4->io_err ? mp4->io_err : err;
 }
 
-static int check_options(const char *path, const struct mp4_options *opt)
-{
-	if (!image_size_ok(opt->width, opt->height)) {
-		log_error("'%s': %d×%d is no size for a film: both must be even, and at most %d",
-			  path, opt->width, opt->height, IMAGE_SIZE_MAX);
-		return -EINVAL;
-	}
-	if (opt->fps < 1 || opt->fps > 240) {
-		log_error("'%s': %d images a second is not within 1…240", path, opt->fps);
-		return -EINVAL;
-	}
-	return 0;
-}
-
 int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink **sink_ret)
 {
 	const struct format *format = &h264;
 	struct sink_mp4 *mp4;
-	int err = check_options(path, opt);
+	int err = sink_check_film(path, opt->width, opt->height, opt->fps);
 
 	if (err)
 		return err;
@@ -504,7 +488,7 @@ int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink *
 	if (!err)
 		err = -pthread_create(&mp4->thread, NULL, run, mp4);
 	if (err) {
-		complain(path, err);
+		sink_complain(path, err);
 		goto fail;
 	}
 	*sink_ret = &mp4->sink;
