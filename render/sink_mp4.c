@@ -33,17 +33,17 @@ struct format {
 };
 
 /*
- * Key images are placed by us alone: hence no scene cuts and no longest distance; forced-idr makes
- * them such that nothing refers across. Without B-frames the order of decoding is that of showing,
- * so that durations are true even for a player that ignores edit lists; they would save 7 % of the
- * bytes and cost 45 % more time (tweening flame graphs, tests/bench/bench_sinks.c).
+ * Key images are placed by us alone: hence no scene cuts, and no longest distance in
+ * open_encoder(). Without B-frames the order of decoding is that of showing, so that durations are
+ * true even for a player that ignores edit lists; they would save 7 % of the bytes and cost 45 %
+ * more time (measured with the tweening flame graphs of tests/bench).
  */
 static const struct format h264 = {
     .encoder = "libx264",
     .muxer = "mp4",
     .pixels = AV_PIX_FMT_YUV420P,
     .profile = FF_PROFILE_H264_HIGH,
-    .encoder_options = "preset=veryfast:crf=20:profile=high:forced-idr=1:"
+    .encoder_options = "preset=veryfast:crf=20:profile=high:"
 		       "x264-params=scenecut=0\\:bframes=0",
     .muxer_options = "movflags=+faststart+write_colr",
     .missing = "install one that has it (Debian: libavcodec59, Fedora: ffmpeg-libs of RPM Fusion)",
@@ -76,7 +76,6 @@ struct sink_mp4 {
 
 	/* The rest belongs to the thread, and after it ended to whoever closes. */
 	struct outfile out;
-	int io_err; /* of the file, as the kernel told it */
 	AVFormatContext *mux;
 	AVStream *stream;
 	AVCodecContext *encoder;
@@ -117,8 +116,6 @@ static int io_write(void *opaque, WRITE_CONST uint8_t *data, int size)
 	struct sink_mp4 *mp4 = opaque;
 	int err = write_all(mp4->out.fd, data, size);
 
-	if (err)
-		mp4->io_err = err;
 	return err ? AVERROR(-err) : size;
 }
 
@@ -193,7 +190,10 @@ static int rest_ticks(const struct sink_mp4 *mp4)
 	return mp4->opt.cfr ? 1 : mp4->tick_hz / 2;
 }
 
-/* Takes from the encoder what is ready, up to its end where it was told so. */
+/*
+ * Takes from the encoder what is ready, up to its end where it was told so. What io_write() said
+ * comes back from libavformat, of the trailer at the latest.
+ */
 static int write_packets(struct sink_mp4 *mp4)
 {
 	for (;;) {
@@ -211,8 +211,6 @@ static int write_packets(struct sink_mp4 *mp4)
 		av_packet_rescale_ts(mp4->packet, mp4->encoder->time_base, mp4->stream->time_base);
 		err = av_write_frame(mp4->mux, mp4->packet);
 		av_packet_unref(mp4->packet);
-		if (mp4->io_err)
-			return mp4->io_err;
 		if (err)
 			return to_errno(err);
 	}
@@ -384,10 +382,7 @@ static int finish(struct sink_mp4 *mp4, uint64_t end_ns)
 		err = write_packets(mp4);
 	if (!err)
 		err = to_errno(av_write_trailer(mp4->mux));
-	avio_flush(mp4->mux->pb);
-	if (!err)
-		err = to_errno(mp4->mux->pb->error);
-	return mp4->io_err ? mp4->io_err : err;
+	return err;
 }
 
 /* outfile_commit() forgets the name, which an error would have to tell. */
@@ -543,7 +538,7 @@ static int open_muxer(struct sink_mp4 *mp4, const struct format *format)
 	if (!err)
 		err = to_errno(avformat_write_header(mp4->mux, &options));
 	av_dict_free(&options);
-	return mp4->io_err ? mp4->io_err : err;
+	return err;
 }
 
 int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink **sink_ret)

@@ -208,16 +208,17 @@ TEST(a_constant_rate_has_an_image_for_each_time)
 	opt.fps = 7;
 	CHECK_EQ(open_film("cfr.mp4", &opt), 0);
 	CHECK_EQ(push(0, colours[0], true), 0);
-	CHECK_EQ(push(S, colours[5], true), 0);
-	CHECK_EQ(push(S + S / 100, colours[1], false), 0); /* the same seventh: replaces it */
-	CHECK_EQ(push(2 * S - S / 100, colours[2], true), 0);
+	CHECK_EQ(push(2 * S, colours[5], true), 0);
+	CHECK_EQ(push(2 * S + S / 100, colours[1], false), 0); /* the same seventh: replaces it */
+	CHECK_EQ(push(3 * S - S / 100, colours[2], true), 0);
 	CHECK_EQ(close_film(4 * S, true), 0);
 	read_film("cfr.mp4");
 	CHECK_EQ(film.n, 28);
 	CHECK(near(film.stream_duration_ns, 4 * S));
 	for (int i = 0; i < 28; i++) {
 		CHECK(near(film.image[i].t_ns, i * S / 7));
-		CHECK(film_shows(&film.image[i], colours[i < 7 ? 0 : i < 14 ? 1 : 2], 3));
+		CHECK(film_shows(&film.image[i], colours[i < 14 ? 0 : i < 21 ? 1 : 2], 3));
+		CHECK_EQ(film.image[i].is_key, i == 0 || i == 14);
 	}
 }
 
