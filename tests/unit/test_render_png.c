@@ -165,6 +165,8 @@ static unsigned far_off(uint32_t a, uint32_t b)
  * labels do. */
 TEST(fills_stay_exact_and_shades_come_near)
 {
+	static const uint32_t family[] = {0xf0c060, 0x7090e0, 0x90d090,
+					  0xe0a0d0, 0xc0c0c0, 0x60d0d0};
 	struct image *img = new_image(640, 480);
 	struct indexed ix = {0};
 	uint64_t sum = 0, n = 0;
@@ -175,7 +177,7 @@ TEST(fills_stay_exact_and_shades_come_near)
 	for (int i = 0; i < 30; i++)
 		fill(img, i * 16, 460, i * 16 + 3, 463, 0xfaf9f8 - i);
 	for (int i = 0; i < 160; i++) {
-		uint32_t rgb = 0xa0c060 + (i % 16 << 16) + i / 16;
+		uint32_t rgb = family[i % 6] + i / 6;
 		int x0 = i % 16 * 40, y0 = i / 16 * 45;
 
 		fill(img, x0, y0, x0 + 38, y0 + 43, rgb);
