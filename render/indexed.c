@@ -4,13 +4,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
-
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                 \
-    !defined(__clang__)
-#define PER_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define PER_PROCESSOR
-#endif
+#include "render/per_processor.h"
 
 /* A drawn picture has some thousands; one with more is read again with fewer bits each. */
 #define SHADES_MAX   (1 << 14)

@@ -56,4 +56,10 @@ static inline int sink_close(struct sink *sink, uint64_t end_ns, bool keep)
 	return sink->ops->close(sink, end_ns, keep);
 }
 
+/* For the kinds of sink: prints the line of an error, and returns it. */
+int sink_complain(const char *path, int err);
+#define SINK_FPS_MAX 240
+/* -EINVAL, after a line, where no film can have this size or rate. */
+int sink_check_film(const char *path, int width, int height, int fps);
+
 #endif

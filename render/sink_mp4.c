@@ -15,7 +15,6 @@
 #include "base/log.h"
 #include "base/outfile.h"
 #include "base/xalloc.h"
-#include "render/queue.h"
 #include "render/yuv.h"
 
 #define TICK_HZ	    90000
@@ -34,44 +33,57 @@ struct format {
 };
 
 /*
- * Key images are placed by us alone: hence no scene cuts and no longest distance; forced-idr makes
- * them such that nothing refers across. Without B-frames the order of decoding is that of showing,
- * so that durations are true even for a player that ignores edit lists; they would save 7 % of the
- * bytes and cost 45 % more time (tweening flame graphs, tests/bench/bench_sinks.c).
+ * Key images are placed by us alone: hence no scene cuts, and no longest distance in
+ * open_encoder(). Without B-frames the order of decoding is that of showing, so that durations are
+ * true even for a player that ignores edit lists; they would save 7 % of the bytes and cost 45 %
+ * more time (measured with the tweening flame graphs of tests/bench).
  */
 static const struct format h264 = {
     .encoder = "libx264",
     .muxer = "mp4",
     .pixels = AV_PIX_FMT_YUV420P,
     .profile = FF_PROFILE_H264_HIGH,
-    .encoder_options = "preset=veryfast:crf=20:profile=high:forced-idr=1:"
+    .encoder_options = "preset=veryfast:crf=20:profile=high:"
 		       "x264-params=scenecut=0\\:bframes=0",
     .muxer_options = "movflags=+faststart+write_colr",
     .missing = "install one that has it (Debian: libavcodec59, Fedora: ffmpeg-libs of RPM Fusion)",
 };
 
+/* An image on its way to the encoder. */
+struct slot {
+	AVFrame *frame;
+	int64_t at; /* ticks: shown from here on */
+	bool step_start;
+};
+
+/* One that is shown, and some to come, so that neither side waits for a hiccup of the other. */
+#define N_SLOTS 4
+
 struct sink_mp4 {
 	struct sink sink;
 	struct mp4_options opt;
-	struct image_queue queue;
+	int tick_hz; /* what the encoder counts in: with cfr, 1/fps */
 	pthread_t thread;
 
-	/* The file, and what libavformat did not tell of it. */
-	struct outfile out;
-	int io_err;
+	/* Slots go round: push() fills them, the thread takes them and hands them back. */
+	struct slot slot[N_SLOTS];
+	int64_t last_at; /* of the last one filled; -1: none */
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	uint64_t n_filled, n_taken, n_back;
+	bool ended;
+	int err;
 
 	/* The rest belongs to the thread, and after it ended to whoever closes. */
+	struct outfile out;
 	AVFormatContext *mux;
 	AVStream *stream;
 	AVCodecContext *encoder;
-	AVFrame *frame; /* the last image */
 	AVPacket *packet;
-	int tick_hz;	/* what the encoder counts in: with cfr, 1/fps */
-	int64_t from;	/* ticks: from here on the last image is shown; -1: there is none */
-	bool from_step; /* a step starts there */
-	int64_t sent;	/* what the encoder got last; -1: nothing */
-	int64_t key;	/* the last key image; -1: none */
-	int64_t end;	/* of the film; -1: not known yet */
+	const struct slot *shown; /* the last image; NULL: none yet */
+	int64_t sent;		  /* ticks: what the encoder got last; -1: nothing */
+	int64_t key;		  /* the last key image; -1: none */
+	int64_t end;		  /* of the film; -1: not known yet */
 };
 
 /* Foreign codes that are no errno have four letters in them. */
@@ -82,15 +94,6 @@ static int to_errno(int err)
 	if (err == AVERROR_ENCODER_NOT_FOUND || err == AVERROR_MUXER_NOT_FOUND)
 		return -ENOSYS;
 	return err > -4096 ? err : -EIO;
-}
-
-static int complain(const char *path, int err)
-{
-	log_error("cannot write '%s': %s", path,
-		  err == -ERANGE    ? "images out of order of time"
-		  : err == -ENODATA ? "no image came"
-				    : strerror(-err));
-	return err;
 }
 
 /*
@@ -113,8 +116,6 @@ static int io_write(void *opaque, WRITE_CONST uint8_t *data, int size)
 	struct sink_mp4 *mp4 = opaque;
 	int err = write_all(mp4->out.fd, data, size);
 
-	if (err)
-		mp4->io_err = err;
 	return err ? AVERROR(-err) : size;
 }
 
@@ -183,7 +184,16 @@ static int64_t ticks(const struct sink_mp4 *mp4, uint64_t t_ns)
 	return av_rescale(t_ns, mp4->tick_hz, 1000000000);
 }
 
-/* Takes from the encoder what is ready, up to its end where it was told so. */
+/* How long an image may last in the file; with cfr it is always as long. */
+static int rest_ticks(const struct sink_mp4 *mp4)
+{
+	return mp4->opt.cfr ? 1 : mp4->tick_hz / 2;
+}
+
+/*
+ * Takes from the encoder what is ready, up to its end where it was told so. What io_write() said
+ * comes back from libavformat, of the trailer at the latest.
+ */
 static int write_packets(struct sink_mp4 *mp4)
 {
 	for (;;) {
@@ -201,50 +211,107 @@ static int write_packets(struct sink_mp4 *mp4)
 		av_packet_rescale_ts(mp4->packet, mp4->encoder->time_base, mp4->stream->time_base);
 		err = av_write_frame(mp4->mux, mp4->packet);
 		av_packet_unref(mp4->packet);
-		if (mp4->io_err)
-			return mp4->io_err;
 		if (err)
 			return to_errno(err);
 	}
 }
 
-/* Sends the last image once. */
+/* Sends the image that is shown once more. */
 static int send(struct sink_mp4 *mp4, int64_t at, bool step_start)
 {
-	int64_t since_key = (at - mp4->key) / mp4->tick_hz;
-	bool key = mp4->key < 0 || since_key >= (step_start ? STEP_KEY_S : MAX_KEY_S);
+	int64_t since_key = at - mp4->key;
+	bool key = mp4->key < 0 || since_key >= MAX_KEY_S * mp4->tick_hz - rest_ticks(mp4) ||
+		   (step_start && since_key >= STEP_KEY_S * mp4->tick_hz);
+	AVFrame *frame = mp4->shown->frame;
 	int err;
 
-	mp4->frame->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-	mp4->frame->pts = mp4->sent = at;
+	frame->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+	frame->pts = mp4->sent = at;
 	if (key)
 		mp4->key = at;
-	err = avcodec_send_frame(mp4->encoder, mp4->frame);
+	err = avcodec_send_frame(mp4->encoder, frame);
 	return err ? to_errno(err) : write_packets(mp4);
 }
 
-/* Sends the last image for its time, as often as that takes. */
+/* Sends the image that is shown for its time, as often as that takes. */
 static int show_until(struct sink_mp4 *mp4, int64_t next)
 {
-	int64_t rest = mp4->opt.cfr ? 1 : mp4->tick_hz / 2;
-	int err = send(mp4, mp4->from, mp4->from_step);
+	int64_t rest = rest_ticks(mp4);
+	int err = send(mp4, mp4->shown->at, mp4->shown->step_start);
 
 	while (!err && next - mp4->sent > rest)
 		err = send(mp4, mp4->sent + rest, false);
 	return err;
 }
 
-/* The pixels of the last image may still be read by the encoder; then it keeps them. */
-static int convert(struct sink_mp4 *mp4, const struct image *img)
+/* The first error stays, and is told. */
+static int fail(struct sink_mp4 *mp4, int err)
 {
-	AVFrame *frame = mp4->frame;
+	bool first;
+
+	pthread_mutex_lock(&mp4->lock);
+	first = !mp4->err;
+	if (first)
+		mp4->err = err;
+	err = mp4->err;
+	pthread_cond_broadcast(&mp4->changed);
+	pthread_mutex_unlock(&mp4->lock);
+	return first && err != -ECANCELED ? sink_complain(mp4->out.path, err) : err;
+}
+
+static struct slot *take(struct sink_mp4 *mp4)
+{
+	struct slot *slot = NULL;
+
+	pthread_mutex_lock(&mp4->lock);
+	while (!mp4->err && !mp4->ended && mp4->n_taken == mp4->n_filled)
+		pthread_cond_wait(&mp4->changed, &mp4->lock);
+	if (!mp4->err && mp4->n_taken < mp4->n_filled)
+		slot = &mp4->slot[mp4->n_taken++ % N_SLOTS];
+	pthread_mutex_unlock(&mp4->lock);
+	return slot;
+}
+
+static void hand_back(struct sink_mp4 *mp4)
+{
+	pthread_mutex_lock(&mp4->lock);
+	mp4->n_back++;
+	pthread_cond_broadcast(&mp4->changed);
+	pthread_mutex_unlock(&mp4->lock);
+}
+
+static void *run(void *arg)
+{
+	struct sink_mp4 *mp4 = arg;
+	struct slot *slot;
+
+	while ((slot = take(mp4))) {
+		const struct slot *before = mp4->shown;
+		int err = 0;
+
+		if (before && before->at == slot->at)
+			slot->step_start |= before->step_start;
+		else if (before)
+			err = show_until(mp4, slot->at);
+		mp4->shown = slot;
+		if (before)
+			hand_back(mp4);
+		if (err)
+			fail(mp4, err);
+	}
+	return NULL;
+}
+
+/* Should the encoder still read the pixels that were in it, then it keeps them. */
+static int convert(struct sink_mp4 *mp4, AVFrame *frame, const struct image *img)
+{
 	struct yuv yuv;
 
 	if (!av_frame_is_writable(frame)) {
 		av_frame_unref(frame);
 		frame->format = mp4->encoder->pix_fmt;
-		frame->width = mp4->encoder->width;
-		frame->height = mp4->encoder->height;
+		frame->width = mp4->opt.width;
+		frame->height = mp4->opt.height;
 		if (av_frame_get_buffer(frame, 0))
 			return -ENOMEM;
 	}
@@ -256,34 +323,39 @@ static int convert(struct sink_mp4 *mp4, const struct image *img)
 	return 0;
 }
 
-static int take(struct sink_mp4 *mp4, const struct image *img, const struct image_info *info)
+static bool in_order(const struct sink_mp4 *mp4, int64_t at)
 {
-	int64_t at = ticks(mp4, info->t_ns);
-	bool same = mp4->opt.cfr && at == mp4->from;
-	int err = 0;
-
-	if (mp4->from < 0 ? at > 0 : at <= mp4->from && !same)
-		return -ERANGE;
-	if (mp4->from >= 0 && !same)
-		err = show_until(mp4, at);
-	mp4->from = at;
-	mp4->from_step = info->step_start || (same && mp4->from_step);
-	return err ? err : convert(mp4, img);
+	if (mp4->last_at < 0)
+		return at == 0;
+	return at > mp4->last_at || (at == mp4->last_at && mp4->opt.cfr);
 }
 
-static void *run(void *arg)
+/* Converts here and not in the thread, where the encoder would stand idle meanwhile. */
+static int mp4_push(struct sink *sink, struct image *img, const struct image_info *info)
 {
-	struct sink_mp4 *mp4 = arg;
-	struct image_job job;
+	struct sink_mp4 *mp4 = (struct sink_mp4 *)sink;
+	int64_t at = ticks(mp4, info->t_ns);
+	struct slot *slot;
+	int err;
 
-	while (image_queue_take(&mp4->queue, &job)) {
-		int err = take(mp4, job.img, &job.info);
-
-		image_unref(job.img);
-		if (err && image_queue_fail(&mp4->queue, err))
-			complain(mp4->out.path, err);
-	}
-	return NULL;
+	pthread_mutex_lock(&mp4->lock);
+	while (!mp4->err && mp4->n_filled - mp4->n_back == N_SLOTS)
+		pthread_cond_wait(&mp4->changed, &mp4->lock);
+	err = mp4->err;
+	pthread_mutex_unlock(&mp4->lock);
+	if (err)
+		return err;
+	slot = &mp4->slot[mp4->n_filled % N_SLOTS];
+	err = in_order(mp4, at) ? convert(mp4, slot->frame, img) : -ERANGE;
+	if (err)
+		return fail(mp4, err);
+	slot->at = mp4->last_at = at;
+	slot->step_start = info->step_start;
+	pthread_mutex_lock(&mp4->lock);
+	mp4->n_filled++;
+	pthread_cond_broadcast(&mp4->changed);
+	pthread_mutex_unlock(&mp4->lock);
+	return 0;
 }
 
 /*
@@ -295,11 +367,11 @@ static int finish(struct sink_mp4 *mp4, uint64_t end_ns)
 	int64_t period = mp4->tick_hz / mp4->opt.fps, tail;
 	int err;
 
-	if (mp4->from < 0)
+	if (!mp4->shown)
 		return -ENODATA;
 	mp4->end = ticks(mp4, end_ns);
-	if (mp4->end < mp4->from + period)
-		mp4->end = mp4->from + period;
+	if (mp4->end < mp4->shown->at + period)
+		mp4->end = mp4->shown->at + period;
 	err = show_until(mp4, mp4->end);
 	tail = mp4->end - period > mp4->sent ? mp4->end - period : (mp4->sent + mp4->end) / 2;
 	if (!err && tail > mp4->sent)
@@ -310,50 +382,57 @@ static int finish(struct sink_mp4 *mp4, uint64_t end_ns)
 		err = write_packets(mp4);
 	if (!err)
 		err = to_errno(av_write_trailer(mp4->mux));
-	avio_flush(mp4->mux->pb);
-	if (!err)
-		err = to_errno(mp4->mux->pb->error);
-	return mp4->io_err ? mp4->io_err : err;
+	return err;
+}
+
+/* outfile_commit() forgets the name, which an error would have to tell. */
+static int commit(struct sink_mp4 *mp4)
+{
+	char *path = xstrdup(mp4->out.path);
+	int err = outfile_commit(&mp4->out);
+
+	if (err)
+		sink_complain(path, err);
+	free(path);
+	return err;
 }
 
 static void mp4_free(struct sink_mp4 *mp4)
 {
+	for (int i = 0; i < N_SLOTS; i++)
+		av_frame_free(&mp4->slot[i].frame);
 	av_packet_free(&mp4->packet);
-	av_frame_free(&mp4->frame);
 	avcodec_free_context(&mp4->encoder);
 	if (mp4->mux)
 		io_free(&mp4->mux->pb);
 	avformat_free_context(mp4->mux);
 	outfile_abort(&mp4->out);
-	image_queue_deinit(&mp4->queue);
+	pthread_cond_destroy(&mp4->changed);
+	pthread_mutex_destroy(&mp4->lock);
 	free(mp4);
-}
-
-static int mp4_push(struct sink *sink, struct image *img, const struct image_info *info)
-{
-	return image_queue_put(&((struct sink_mp4 *)sink)->queue, img, info);
 }
 
 static int mp4_close(struct sink *sink, uint64_t end_ns, bool keep)
 {
 	struct sink_mp4 *mp4 = (struct sink_mp4 *)sink;
-	char *path = xstrdup(mp4->out.path);
 	int err;
 
 	if (!keep)
-		image_queue_fail(&mp4->queue, -ECANCELED);
-	image_queue_end(&mp4->queue);
+		fail(mp4, -ECANCELED);
+	pthread_mutex_lock(&mp4->lock);
+	mp4->ended = true;
+	pthread_cond_broadcast(&mp4->changed);
+	pthread_mutex_unlock(&mp4->lock);
 	pthread_join(mp4->thread, NULL);
-	err = image_queue_error(&mp4->queue); /* told already */
+	err = mp4->err;
 	if (!err) {
 		err = finish(mp4, end_ns);
-		if (!err)
-			err = outfile_commit(&mp4->out);
 		if (err)
-			complain(path, err);
+			fail(mp4, err);
 	}
+	if (!err)
+		err = commit(mp4);
 	mp4_free(mp4);
-	free(path);
 	return keep ? err : 0;
 }
 
@@ -388,10 +467,12 @@ static int open_encoder(struct sink_mp4 *mp4, const struct format *format)
 	if (!codec)
 		return -ENOSYS;
 	mp4->encoder = enc = avcodec_alloc_context3(codec);
-	mp4->frame = av_frame_alloc();
 	mp4->packet = av_packet_alloc();
-	if (!enc || !mp4->frame || !mp4->packet)
+	if (!enc || !mp4->packet)
 		return -ENOMEM;
+	for (int i = 0; i < N_SLOTS; i++)
+		if (!(mp4->slot[i].frame = av_frame_alloc()))
+			return -ENOMEM;
 	enc->width = opt->width;
 	enc->height = opt->height;
 	enc->pix_fmt = format->pixels;
@@ -457,28 +538,14 @@ static int open_muxer(struct sink_mp4 *mp4, const struct format *format)
 	if (!err)
 		err = to_errno(avformat_write_header(mp4->mux, &options));
 	av_dict_free(&options);
-	return mp4->io_err ? mp4->io_err : err;
-}
-
-static int check_options(const char *path, const struct mp4_options *opt)
-{
-	if (!image_size_ok(opt->width, opt->height)) {
-		log_error("'%s': %d×%d is no size for a film: both must be even, and at most %d",
-			  path, opt->width, opt->height, IMAGE_SIZE_MAX);
-		return -EINVAL;
-	}
-	if (opt->fps < 1 || opt->fps > 240) {
-		log_error("'%s': %d images a second is not within 1…240", path, opt->fps);
-		return -EINVAL;
-	}
-	return 0;
+	return err;
 }
 
 int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink **sink_ret)
 {
 	const struct format *format = &h264;
 	struct sink_mp4 *mp4;
-	int err = check_options(path, opt);
+	int err = sink_check_film(path, opt->width, opt->height, opt->fps);
 
 	if (err)
 		return err;
@@ -488,9 +555,10 @@ int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink *
 	mp4->sink.ops = &mp4_ops;
 	mp4->opt = *opt;
 	mp4->tick_hz = opt->cfr ? opt->fps : TICK_HZ;
-	mp4->from = mp4->sent = mp4->key = mp4->end = -1;
+	mp4->last_at = mp4->sent = mp4->key = mp4->end = -1;
 	mp4->out.fd = -1;
-	image_queue_init(&mp4->queue);
+	pthread_mutex_init(&mp4->lock, NULL);
+	pthread_cond_init(&mp4->changed, NULL);
 	err = open_encoder(mp4, format);
 	if (err == -ENOSYS) {
 		log_error("cannot write '%s': %s is not in this FFmpeg: %s", path, format->encoder,
@@ -504,7 +572,7 @@ int sink_mp4_open(const char *path, const struct mp4_options *opt, struct sink *
 	if (!err)
 		err = -pthread_create(&mp4->thread, NULL, run, mp4);
 	if (err) {
-		complain(path, err);
+		sink_complain(path, err);
 		goto fail;
 	}
 	*sink_ret = &mp4->sink;

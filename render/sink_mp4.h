@@ -7,9 +7,10 @@
 #include "render/sink.h"
 
 /*
- * The film: H.264 High (ITU-T H.264) by libx264 in an MP4 (ISO/IEC 14496-12, -14), made in a thread
- * of its own through libavcodec and libavformat. 4:2:0, BT.709 by render/yuv.h and tagged so in the
- * stream and in the container, index in front of the data.
+ * The film: H.264 High (ITU-T H.264) by libx264 in an MP4 (ISO/IEC 14496-12, -14), through
+ * libavcodec and libavformat. 4:2:0, BT.709 by render/yuv.h and tagged so in the stream and in the
+ * container; the index stands in front of the data. Pushing converts the image, keeps no reference
+ * to it, and hands it to a thread that encodes; it waits where that is some images behind.
  *
  * Each image has its true time, to 1/90,000 s. One that rests is repeated after half a second
  * (which costs next to nothing), and the last one once more shortly before the end, since players
@@ -21,8 +22,8 @@
  * or more after the last such place, and to some image at least every 10 s. No image refers to one
  * before such a place.
  *
- * The same images give the same pixels and times on any machine; the bytes depend on the number of
- * x264's threads, and on the versions of the libraries.
+ * The same images give the same bytes with the same number of x264's threads and the same versions
+ * of the libraries, on any machine; another number finds slightly other pixels, never other times.
  */
 struct mp4_options {
 	int width, height; /* px, even */

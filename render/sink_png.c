@@ -174,12 +174,6 @@ static int encode(struct png *png, const struct image *img, const struct image_i
 	return png_encode(png, img, text, ARRAY_SIZE(text) - !info->options);
 }
 
-static int complain(const char *path, int err)
-{
-	log_error("cannot write '%s': %s", path, strerror(-err));
-	return err;
-}
-
 /* The files before this one stand, or something failed. */
 static bool wait_for_turn(struct sink_png *png, uint64_t number)
 {
@@ -219,7 +213,7 @@ static void *run(void *arg)
 			if (!err)
 				err = outfile_write(path, encoder.file.data, encoder.file.len);
 			if (err)
-				complain(path, err);
+				sink_complain(path, err);
 			end_turn(png, job.number, err);
 		}
 		free(path);
@@ -315,7 +309,7 @@ static int still_push(struct sink *sink, struct image *img, const struct image_i
 	still->err = encode(&still->png, img, info);
 	if (!still->err)
 		still->err = write_all(still->out.fd, still->png.file.data, still->png.file.len);
-	return still->err ? complain(still->out.path, still->err) : 0;
+	return still->err ? sink_complain(still->out.path, still->err) : 0;
 }
 
 static int still_close(struct sink *sink, uint64_t end_ns, bool keep)
@@ -326,11 +320,11 @@ static int still_close(struct sink *sink, uint64_t end_ns, bool keep)
 
 	(void)end_ns;
 	if (keep && !err && !still->pushed)
-		err = complain(path, -ENODATA);
+		err = sink_complain(path, -ENODATA);
 	if (keep && !err) {
 		err = outfile_commit(&still->out);
 		if (err)
-			complain(path, err);
+			sink_complain(path, err);
 	} else {
 		outfile_abort(&still->out);
 		err = keep ? err : 0;
@@ -350,7 +344,7 @@ int sink_png_open_still(const char *path, struct sink **sink_ret)
 
 	if (err) {
 		free(still);
-		return complain(path, err);
+		return sink_complain(path, err);
 	}
 	still->sink.ops = &still_ops;
 	*sink_ret = &still->sink;

@@ -6,7 +6,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/log.h"
 #include "base/outfile.h"
 #include "base/xalloc.h"
 #include "render/yuv.h"
@@ -33,12 +32,7 @@ static int64_t slot_of(const struct sink_y4m *y4m, uint64_t t_ns)
 
 static int fail(struct sink_y4m *y4m, int err)
 {
-	log_error("cannot write '%s': %s", y4m->path,
-		  err == -EPIPE	    ? "whoever read it has gone"
-		  : err == -ERANGE  ? "images out of order of time"
-		  : err == -ENODATA ? "no image came"
-				    : strerror(-err));
-	return y4m->err = err;
+	return y4m->err = sink_complain(y4m->path, err);
 }
 
 /* The last image, up to `slot`. */
@@ -117,13 +111,10 @@ int sink_y4m_open(const char *path, const struct y4m_options *opt, struct sink *
 {
 	struct sink_y4m *y4m;
 	char header[128];
-	int err = 0;
+	int err = sink_check_film(path, opt->width, opt->height, opt->fps);
 
-	if (!image_size_ok(opt->width, opt->height)) {
-		log_error("'%s': %d×%d is no size for a film: width and height must be even", path,
-			  opt->width, opt->height);
-		return -EINVAL;
-	}
+	if (err)
+		return err;
 	y4m = xcalloc(1, sizeof(*y4m));
 	*y4m = (struct sink_y4m){
 	    .sink.ops = &y4m_ops, .path = xstrdup(path), .out.fd = -1, .fps = opt->fps, .slot = -1};

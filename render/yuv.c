@@ -1,15 +1,6 @@
 #include "render/yuv.h"
 
-/*
- * One body, compiled for what the processor has and chosen when the program starts. Sanitizers
- * want one copy, and only glibc can choose.
- */
-#if defined(__x86_64__) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) &&                 \
-    !defined(__clang__)
-#define PER_PROCESSOR __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default")))
-#else
-#define PER_PROCESSOR
-#endif
+#include "render/per_processor.h"
 
 #define SHIFT	  24
 #define FIXED(x)  ((uint32_t)(int32_t)((x) * (1 << SHIFT) + ((x) < 0 ? -0.5 : 0.5)))

@@ -211,12 +211,13 @@ static int by_place(const void *pa, const void *pb, void *arg)
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
+/* A place is the byte before the one to which a callee returns; see running(). */
 static bool is_start(const struct assemble *a, const struct place *p, const struct name *name)
 {
 	const struct code *c = p->module ? &a->code[p->module] : NULL;
 
 	return name->is_start ||
-	       (c && startpoints_match(a->starts, c->build_id, c->build_id_size, p->offset));
+	       (c && startpoints_match(a->starts, c->build_id, c->build_id_size, p->offset + 1));
 }
 
 static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *offset, size_t n)

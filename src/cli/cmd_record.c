@@ -72,6 +72,7 @@ static char *clean_copy(const char *s)
 	return strbuf_detach(&sb);
 }
 
+/* Takes the value. */
 static void set(char **at, char *value)
 {
 	free(*at);
@@ -114,6 +115,7 @@ static void fill_meta(struct session *s, const struct wire_started *w)
 	set(&s->meta.command, clean_copy(r->argv ? r->argv[0] : ""));
 	set(&s->meta.event, xstrdup(w->event == CAPTURE_CYCLES ? "cycles" : "cpu-clock"));
 	set(&s->meta.filter, filter_in_words(r));
+	set(&s->meta.unwinder, xstrdup("frame pointers"));
 	s->meta.command_status = -1;
 	s->meta.online_cpus = w->online_cpus;
 	s->meta.freq_hz = w->freq_hz;
@@ -229,7 +231,6 @@ static void release_signals(void)
 static int start(struct session *s)
 {
 	struct capture_options c = capture_options(&s->opt->record);
-	int err;
 
 	startpoints_find(&s->starts);
 	s->kallsyms = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
@@ -238,9 +239,9 @@ static int start(struct session *s)
 		log_error("cannot start the process that names functions: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
-	err = collector_start(&c, &s->collector);
-	if (err) {
-		log_error("cannot start the process that samples: %s", strerror(-err));
+	s->collector = collector_start(&c);
+	if (!s->collector) {
+		log_error("cannot start the process that samples: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
 	s->chan = collector_chan(s->collector);
@@ -254,7 +255,7 @@ static int start(struct session *s)
 static void ask_to_stop(struct session *s)
 {
 	if (!s->stopping)
-		chan_send(s->chan, WIRE_STOP, NULL, 0, -1);
+		collector_stop(s->collector);
 	s->stopping = true;
 }
 
@@ -485,7 +486,8 @@ static void end(struct session *s)
 	else if (s->is_temporary && s->started)
 		unlink(s->path);
 	store_destroy(s->store);
-	collector_destroy(s->collector);
+	if (s->collector)
+		collector_join(s->collector);
 	assemble_destroy(s->assemble);
 	namer_destroy(s->namer);
 	snapshot_deinit(&s->snapshot);

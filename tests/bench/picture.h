@@ -128,7 +128,7 @@ static inline void picture_draw(struct image *img, double phase)
 	cairo_paint(cr);
 	cairo_select_font_face(cr, "Inter", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
 	cairo_set_font_size(cr, 15);
-	fprintf(stderr, "%d\n", picture_boxes(cr, phase));
+	picture_boxes(cr, phase);
 	cairo_set_font_size(cr, 38);
 	cairo_set_source_rgb(cr, .1, .1, .1);
 	cairo_move_to(cr, 40, 60);

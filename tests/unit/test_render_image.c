@@ -1,0 +1,131 @@
+#include "render/image.h"
+#include "render/queue.h"
+#include "tests/test.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+TEST(sizes_are_checked)
+{
+	errno = 0;
+	CHECK(!image_pool_create(1921, 1080, 1));
+	CHECK_EQ(errno, EINVAL);
+	CHECK(!image_pool_create(1920, 0, 1));
+	CHECK(!image_pool_create(1920, 1080, 0));
+	CHECK(!image_pool_create(IMAGE_SIZE_MAX + 2, 1080, 1));
+	CHECK(!image_pool_create(-2, 1080, 1));
+	image_pool_destroy(NULL);
+}
+
+TEST(images_come_back)
+{
+	struct image_pool *pool = image_pool_create(10, 6, 2);
+	struct image *a = image_get(pool), *b = image_get(pool), *c;
+
+	CHECK(a != b);
+	CHECK_EQ(a->width, 10);
+	CHECK_EQ(a->height, 6);
+	CHECK(a->stride_bytes >= 40);
+	CHECK_EQ((uintptr_t)image_row(a, 1) % 64, 0);
+	memset(a->pixels, 1, a->stride_bytes * a->height);
+	image_ref(a);
+	image_unref(a);
+	image_unref(a);
+	c = image_get(pool);
+	CHECK(c == a);
+	image_unref(b);
+	image_unref(c);
+	image_pool_destroy(pool);
+}
+
+static void *give_back(void *arg)
+{
+	usleep(20000);
+	image_unref(arg);
+	return NULL;
+}
+
+TEST(getting_waits_for_a_free_one)
+{
+	struct image_pool *pool = image_pool_create(2, 2, 1);
+	struct image *a = image_get(pool);
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, give_back, a);
+	CHECK(image_get(pool) == a);
+	pthread_join(thread, NULL);
+	image_unref(a);
+	image_pool_destroy(pool);
+}
+
+#define N_JOBS 2000
+
+struct takers {
+	struct image_queue queue;
+	pthread_mutex_t lock;
+	int seen[N_JOBS];
+};
+
+static void *take_all(void *arg)
+{
+	struct takers *t = arg;
+	struct image_job job;
+
+	while (image_queue_take(&t->queue, &job)) {
+		pthread_mutex_lock(&t->lock);
+		t->seen[job.number] += job.info.t_ns == job.number;
+		pthread_mutex_unlock(&t->lock);
+		image_unref(job.img);
+	}
+	return NULL;
+}
+
+TEST(each_job_is_taken_once)
+{
+	static struct takers t = {.lock = PTHREAD_MUTEX_INITIALIZER};
+	/* Fewer images than the queue holds: the renderer waits, and nothing stops for good. */
+	struct image_pool *pool = image_pool_create(2, 2, 2);
+	pthread_t thread[2];
+
+	image_queue_init(&t.queue);
+	for (int i = 0; i < 2; i++)
+		pthread_create(&thread[i], NULL, take_all, &t);
+	for (int i = 0; i < N_JOBS; i++) {
+		struct image *img = image_get(pool);
+
+		CHECK_EQ(image_queue_put(&t.queue, img, &(struct image_info){.t_ns = i}), 0);
+		image_unref(img);
+	}
+	image_queue_end(&t.queue);
+	for (int i = 0; i < 2; i++)
+		pthread_join(thread[i], NULL);
+	for (int i = 0; i < N_JOBS; i++)
+		CHECK_EQ(t.seen[i], 1);
+	image_queue_deinit(&t.queue);
+	image_pool_destroy(pool);
+}
+
+TEST(a_failed_queue_is_empty_and_tells_its_first_error)
+{
+	struct image_pool *pool = image_pool_create(2, 2, 1);
+	struct image *img = image_get(pool);
+	struct image_info info = {0};
+	struct image_queue q;
+	struct image_job job;
+
+	image_queue_init(&q);
+	for (int i = 0; i < QUEUE_LENGTH; i++)
+		CHECK_EQ(image_queue_put(&q, img, &info), 0);
+	CHECK(image_queue_fail(&q, -ENOSPC));
+	CHECK(!image_queue_fail(&q, -EIO));
+	CHECK_EQ(image_queue_put(&q, img, &info), -ENOSPC);
+	CHECK_EQ(image_queue_error(&q), -ENOSPC);
+	CHECK(!image_queue_take(&q, &job));
+	CHECK_EQ(img->refs, 1);
+	image_queue_deinit(&q);
+	image_unref(img);
+	image_pool_destroy(pool);
+}
+
+TEST_MAIN()
