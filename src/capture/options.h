@@ -56,4 +56,10 @@ enum capture_status {
 	CAPTURE_NOT_PERMITTED = 4, /* no permission, or no support in the kernel */
 };
 
+/*
+ * Is there what the options name, and can their values be right? Prints the first thing that is
+ * wrong, and returns an enum capture_status. What only the kernel can tell shows when it is opened.
+ */
+int capture_options_check(const struct capture_options *opts);
+
 #endif

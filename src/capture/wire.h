@@ -129,7 +129,8 @@ struct wire_ended {
 } __attribute__((packed));
 
 struct wire_failed {
-	int32_t status; /* enum capture_status; the line was printed */
+	int32_t status;	       /* enum capture_status; the line was printed */
+	int32_t command_errno; /* why the command could not be run; 0: not that */
 } __attribute__((packed));
 
 /* A stack as it stands in the bytes of a message: read numbers with the functions below. */

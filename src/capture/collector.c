@@ -1,0 +1,488 @@
+#include "capture/collector.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "base/strbuf.h"
+#include "base/xalloc.h"
+#include "capture/command.h"
+#include "capture/cutter.h"
+#include "capture/events.h"
+#include "capture/intake.h"
+#include "capture/sampler.h"
+#include "capture/sideband.h"
+
+#define TICK_NS	     50000000
+#define LAST_TICK_NS 5000000
+/* What is younger may still lack a record of process life that belongs before it. */
+#define HOLD_NS	 10000000
+#define SWEEP_NS 1000000000u
+/* Processes that ended are kept for that long after their last sample. */
+#define KEEP_NS	    10000000000u
+#define CHUNK_BYTES (1u << 20)
+/* A wall clock that is off by more was set; what is less is steered, and would only make snapshots
+ * overlap. */
+#define CLOCK_STEP_NS 50000000
+
+struct collector {
+	pid_t pid;
+	struct chan *chan;
+};
+
+/* What the child process knows. */
+struct run {
+	const struct capture_options *opts;
+	struct chan *out;
+	struct sampler *sampler;
+	struct events events;
+	struct sideband *sideband;
+	struct command command;
+	struct command_signals signals;
+	struct cutter cutter;
+	struct intake intake;
+	int epoll, timer, status, command_status, command_errno;
+	int64_t unix_offset_ns, boot_offset_ns;
+	uint64_t expected, next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
+	bool begun, stop, gone;
+};
+
+enum wake { WAKE_SIDEBAND, WAKE_TIMER, WAKE_MAIN, WAKE_COMMAND };
+
+static uint64_t clock_ns(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+static void read_clocks(struct run *r)
+{
+	uint64_t before = clock_ns(CLOCK_MONOTONIC);
+	uint64_t wall = clock_ns(CLOCK_REALTIME), boot = clock_ns(CLOCK_BOOTTIME);
+	uint64_t mono = before + (clock_ns(CLOCK_MONOTONIC) - before) / 2;
+	int64_t off = wall - mono, moved = off - r->unix_offset_ns;
+
+	if (moved > CLOCK_STEP_NS || moved < -CLOCK_STEP_NS)
+		r->unix_offset_ns = off;
+	moved = (int64_t)(boot - mono) - r->boot_offset_ns;
+	if (moved > CLOCK_STEP_NS || moved < -CLOCK_STEP_NS)
+		r->boot_offset_ns = boot - mono;
+	r->intake.unix_offset_ns = r->unix_offset_ns;
+}
+
+/* --- snapshots --- */
+
+static void send_stacks(struct run *r, const struct tally *t)
+{
+	struct strbuf sb = {0};
+	uint8_t one[TALLY_STACK_MAX];
+
+	for (size_t i = 0; i < t->n_pairs; i++) {
+		strbuf_add(&sb, one, tally_write(t, i, one));
+		if (sb.len < CHUNK_BYTES && i + 1 < t->n_pairs)
+			continue;
+		chan_send(r->out, WIRE_STACKS, sb.data, sb.len, -1);
+		strbuf_clear(&sb);
+	}
+	strbuf_deinit(&sb);
+}
+
+static void send_snapshot(struct run *r, const struct cutter_snapshot *s)
+{
+	struct wire_snapshot head = {
+	    .info = {.t0_ns = s->t0_ns + r->unix_offset_ns,
+		     .t1_ns = s->t1_ns + r->unix_offset_ns,
+		     .mono_ns = s->t0_ns,
+		     .boot_ns = s->t0_ns + r->boot_offset_ns},
+	};
+	struct account a = s->account;
+
+	if (s->tally && chan_backlog(r->out) > INTAKE_BACKLOG_MAX) {
+		a.lost[LOSS_BACKLOG] = a.taken;
+		a.taken = 0;
+	} else if (s->tally) {
+		head.n_stacks = s->tally->n_pairs;
+		send_stacks(r, s->tally);
+	}
+	head.info.account = a;
+	chan_send(r->out, WIRE_SNAPSHOT, &head, sizeof(head), -1);
+	r->expected += a.expected;
+}
+
+static bool close_one(struct run *r, uint64_t seen_ns, bool force)
+{
+	struct sampler_counters counters;
+	struct cutter_snapshot s;
+
+	sampler_counters(r->sampler, r->cutter.next, &counters);
+	if (!cutter_close(&r->cutter, &counters, seen_ns, clock_ns(CLOCK_MONOTONIC), force, &s))
+		return false;
+	send_snapshot(r, &s);
+	cutter_done(&r->cutter, &s);
+	return true;
+}
+
+static void make_room(void *arg)
+{
+	close_one(arg, 0, true);
+}
+
+/* --- the loop --- */
+
+static void tick(struct run *r)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), until = r->stop_ns ? UINT64_MAX : now - HOLD_NS;
+
+	read_clocks(r);
+	/* Samples first: what happened before them is then in the sideband for sure. */
+	sampler_drain(r->sampler);
+	sideband_drain(r->sideband, intake_take_event, &r->intake);
+	intake_process(&r->intake, until);
+	while (close_one(r, until, false))
+		;
+	if (now >= r->next_sweep_ns) {
+		procs_sweep(r->intake.procs, now - KEEP_NS);
+		r->next_sweep_ns = now + SWEEP_NS;
+	}
+}
+
+static void hear_main(struct run *r)
+{
+	struct chan_msg msg;
+	int err = chan_fill(r->out);
+
+	while (!err || err == 1) {
+		err = chan_next(r->out, &msg);
+		if (err != 1)
+			break;
+		r->stop |= msg.type == WIRE_STOP;
+		if (msg.fd >= 0)
+			close(msg.fd);
+	}
+	r->gone |= err < 0;
+}
+
+static void watch(struct run *r, int fd, enum wake what)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
+
+	if (fd >= 0)
+		epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev);
+}
+
+static void set_timer(struct run *r, long every_ns)
+{
+	struct itimerspec it = {.it_interval.tv_nsec = every_ns, .it_value.tv_nsec = every_ns};
+
+	timerfd_settime(r->timer, 0, &it, NULL);
+}
+
+static void wait_once(struct run *r)
+{
+	struct epoll_event ev[16], main_ev = {.events = EPOLLIN, .data.u32 = WAKE_MAIN};
+	uint64_t expirations;
+	int n;
+
+	if (chan_backlog(r->out))
+		main_ev.events |= EPOLLOUT;
+	epoll_ctl(r->epoll, EPOLL_CTL_MOD, chan_fd(r->out), &main_ev);
+	n = epoll_wait(r->epoll, ev, ARRAY_SIZE(ev), -1);
+	for (int i = 0; i < n; i++) {
+		switch (ev[i].data.u32) {
+		case WAKE_SIDEBAND:
+			sideband_drain(r->sideband, intake_take_event, &r->intake);
+			break;
+		case WAKE_TIMER:
+			if (read(r->timer, &expirations, sizeof(expirations)) > 0)
+				tick(r);
+			break;
+		case WAKE_MAIN:
+			r->gone |= chan_flush(r->out) < 0;
+			if (ev[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
+				hear_main(r);
+			break;
+		case WAKE_COMMAND:
+			r->command_status = command_status(&r->command);
+			epoll_ctl(r->epoll, EPOLL_CTL_DEL, r->command.pidfd, NULL);
+			r->stop = true;
+			break;
+		}
+	}
+}
+
+static void end_sampling(struct run *r)
+{
+	r->stop_ns = clock_ns(CLOCK_MONOTONIC);
+	sampler_end(r->sampler, r->stop_ns);
+	events_disable(&r->events);
+	cutter_stop(&r->cutter, r->stop_ns);
+	set_timer(r, LAST_TICK_NS);
+	tick(r);
+}
+
+static void send_ended(struct run *r)
+{
+	int64_t due = events_due(&r->events);
+	struct wire_ended e = {
+	    .expected = r->expected,
+	    .undelivered = due < 0 ? -1 : 0,
+	    .command_status = r->command_status,
+	    .sideband_lost = r->intake.sideband_lost,
+	    .late = r->cutter.late,
+	    .beyond_bounds = procs_refused(r->intake.procs) + modules_refused(r->intake.modules),
+	    .ring_bytes = sampler_ring_bytes(r->sampler),
+	};
+	uint64_t runs;
+
+	if (due > (int64_t)r->expected)
+		e.undelivered = due - r->expected;
+	e.bpf_ns = sampler_run_time_ns(r->sampler, &runs);
+	e.bpf_runs = runs;
+	chan_send(r->out, WIRE_ENDED, &e, sizeof(e), -1);
+}
+
+static void loop(struct run *r)
+{
+	while (!r->gone && (!r->stop_ns || cutter_is_open(&r->cutter))) {
+		wait_once(r);
+		if (r->stop && !r->stop_ns)
+			end_sampling(r);
+	}
+	if (!r->gone)
+		send_ended(r);
+}
+
+/* --- the beginning --- */
+
+static int open_sideband(struct run *r)
+{
+	r->sideband = sideband_create();
+	if (r->sideband)
+		return CAPTURE_OK;
+	if (errno == EACCES || errno == EPERM)
+		log_error("not permitted to sample: run it as root, or with the capabilities "
+			  "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
+	else
+		log_error("cannot open a perf event: %s", strerror(errno));
+	return CAPTURE_NOT_PERMITTED;
+}
+
+static int open_sampler(struct run *r)
+{
+	const struct capture_options *opts = r->opts;
+	bool follow = opts->argv && !opts->all_cpus && opts->cpu < 0;
+	size_t n_cpus;
+	int status, err;
+
+	if (opts->argv) {
+		err = command_fork(&r->command, opts->argv, &r->signals);
+		if (err) {
+			log_error("cannot start '%s': %s", opts->argv[0], strerror(-err));
+			return CAPTURE_FAILED;
+		}
+	}
+	status = events_open(&r->events, opts, follow ? r->command.pid : 0);
+	if (status)
+		return status;
+	sideband_fds(r->sideband, &n_cpus);
+	r->sampler = sampler_create(opts, follow ? n_cpus : r->events.n, intake_take_sample,
+				    &r->intake, &status);
+	if (!r->sampler)
+		return status;
+	err = sampler_attach(r->sampler, &r->events);
+	if (!err)
+		return CAPTURE_OK;
+	log_error("cannot attach the BPF program to a perf event: %s", strerror(-err));
+	return CAPTURE_NOT_PERMITTED;
+}
+
+static void open_loop(struct run *r)
+{
+	size_t n;
+	const int *fd = sideband_fds(r->sideband, &n);
+
+	r->epoll = epoll_create1(EPOLL_CLOEXEC);
+	r->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	for (size_t i = 0; i < n; i++)
+		watch(r, fd[i], WAKE_SIDEBAND);
+	watch(r, r->timer, WAKE_TIMER);
+	watch(r, chan_fd(r->out), WAKE_MAIN);
+	watch(r, r->command.pidfd, WAKE_COMMAND);
+	set_timer(r, TICK_NS);
+}
+
+static void send_started(struct run *r, uint64_t start_ns)
+{
+	struct wire_started m = {
+	    .event = r->events.event,
+	    .freq_hz = r->events.freq_hz,
+	    .period = r->events.period,
+	    .period_ns = r->events.period_ns,
+	    .n_cpus = r->events.n,
+	    .ring_bytes = sampler_ring_bytes(r->sampler),
+	    .mono_ns = start_ns,
+	    .unix_ns = start_ns + r->unix_offset_ns,
+	    .boot_ns = start_ns + r->boot_offset_ns,
+	    .command_pid = r->command.pid > 0 ? r->command.pid : 0,
+	};
+	size_t n;
+
+	sideband_fds(r->sideband, &n);
+	m.online_cpus = n;
+	if (r->events.follows_task)
+		m.n_cpus = n;
+	chan_send(r->out, WIRE_STARTED, &m, sizeof(m), -1);
+}
+
+static int begin(struct run *r)
+{
+	struct tally_limits limits = {.pairs = r->opts->hash_storage,
+				      .stacks = r->opts->stack_storage};
+	uint64_t start_ns;
+	int err;
+
+	read_clocks(r);
+	start_ns = clock_ns(CLOCK_MONOTONIC);
+	cutter_init(&r->cutter, start_ns, r->opts->interval_ns, &limits);
+	sampler_begin(r->sampler, start_ns);
+	err = events_enable(&r->events);
+	if (err) {
+		log_error("cannot enable a perf event: %s", strerror(-err));
+		return CAPTURE_NOT_PERMITTED;
+	}
+	if (r->opts->argv) {
+		err = command_release(&r->command);
+		if (err) {
+			log_error("cannot run '%s': %s", r->opts->argv[0], strerror(-err));
+			r->command_errno = -err;
+			return CAPTURE_FAILED;
+		}
+	}
+	send_started(r, start_ns);
+	r->begun = true;
+	/* Samples wait in the ring until this is done. */
+	intake_scan(&r->intake);
+	return CAPTURE_OK;
+}
+
+static void prepare_process(struct run *r, pid_t parent)
+{
+	struct rlimit lim;
+
+	for (size_t i = 0; i < ARRAY_SIZE(command_signal); i++)
+		r->signals.handler[i] = signal(command_signal[i], SIG_IGN);
+	/* The channel tells of its end too, but not to one who is held up in a system call. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(CAPTURE_FAILED);
+	prctl(PR_SET_NAME, "flamelapse-col");
+	if (!getrlimit(RLIMIT_NOFILE, &lim)) {
+		lim.rlim_cur = lim.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &lim);
+	}
+}
+
+static _Noreturn void run(const struct capture_options *opts, int sock, pid_t parent)
+{
+	struct run r = {.opts = opts,
+			.epoll = -1,
+			.timer = -1,
+			.command_status = -1,
+			.command = {.pidfd = -1, .go = -1, .report = -1}};
+
+	prepare_process(&r, parent);
+	r.out = chan_create(sock);
+	intake_init(&r.intake, r.out, &r.cutter);
+	r.intake.make_room = make_room;
+	r.intake.arg = &r;
+	r.status = capture_options_check(opts);
+	if (!r.status)
+		r.status = open_sideband(&r);
+	if (!r.status)
+		r.status = open_sampler(&r);
+	if (!r.status) {
+		open_loop(&r);
+		r.status = begin(&r);
+	}
+	if (r.status) {
+		struct wire_failed m = {.status = r.status, .command_errno = r.command_errno};
+
+		chan_send(r.out, WIRE_FAILED, &m, sizeof(m), -1);
+	} else {
+		loop(&r);
+	}
+	command_deinit(&r.command);
+	chan_drain(r.out);
+	/* In this order: the events hold the program. */
+	events_close(&r.events);
+	sampler_destroy(r.sampler);
+	sideband_destroy(r.sideband);
+	intake_deinit(&r.intake);
+	cutter_deinit(&r.cutter);
+	chan_destroy(r.out);
+	_exit(r.gone ? CAPTURE_FAILED : r.status);
+}
+
+struct collector *collector_start(const struct capture_options *opts)
+{
+	struct collector *c;
+	pid_t parent = getpid(), pid;
+	int sock[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
+		return NULL;
+	pid = fork();
+	if (!pid) {
+		close(sock[0]);
+		run(opts, sock[1], parent);
+	}
+	close(sock[1]);
+	if (pid < 0) {
+		close(sock[0]);
+		return NULL;
+	}
+	c = xcalloc(1, sizeof(*c));
+	c->pid = pid;
+	c->chan = chan_create(sock[0]);
+	return c;
+}
+
+struct chan *collector_chan(const struct collector *c)
+{
+	return c->chan;
+}
+
+pid_t collector_pid(const struct collector *c)
+{
+	return c->pid;
+}
+
+int collector_stop(struct collector *c)
+{
+	return chan_send(c->chan, WIRE_STOP, NULL, 0, -1);
+}
+
+int collector_join(struct collector *c)
+{
+	int status;
+	pid_t pid;
+
+	chan_destroy(c->chan);
+	do
+		pid = waitpid(c->pid, &status, 0);
+	while (pid < 0 && errno == EINTR);
+	free(c);
+	return pid > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : CAPTURE_FAILED;
+}

@@ -1,0 +1,359 @@
+#include "capture/intake.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/xalloc.h"
+#include "capture/procfs.h"
+#include "capture/targetfile.h"
+
+/* Events between two ticks; beyond it they count as lost. */
+#define MAX_EVENTS (1u << 20)
+/* Processes that nobody told of are looked up in /proc, so many a second at most. */
+#define SCANS_PER_SECOND 200
+#define PERFMAP_TRIES	 30
+#define PERFMAP_RETRY_NS 1000000000u
+#define SCAN_PATIENCE_NS 2000000000u
+
+static uint64_t mono_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
+}
+
+void intake_init(struct intake *in, struct chan *out, struct cutter *cutter)
+{
+	*in = (struct intake){.out = out, .cutter = cutter};
+	in->procs = procs_create();
+	in->modules = modules_create(out);
+}
+
+void intake_deinit(struct intake *in)
+{
+	procs_destroy(in->procs);
+	modules_destroy(in->modules);
+	free(in->sample);
+	free(in->event);
+	free(in->bytes);
+	*in = (struct intake){0};
+}
+
+/* --- /proc --- */
+
+struct scan {
+	struct intake *in;
+	uint64_t until_ns;
+	struct proc *p;
+};
+
+static void add_scanned(void *arg, const struct mapped *map, uint64_t pgoff)
+{
+	struct scan *scan = arg;
+	struct mapping m = {.start = map->start,
+			    .end = map->end,
+			    .pgoff = pgoff,
+			    .module = modules_see(scan->in->modules, map)};
+
+	procs_map(scan->in->procs, scan->p, &m);
+}
+
+static struct proc *scan_one(struct intake *in, uint32_t pid)
+{
+	struct scan scan = {.in = in};
+	struct procfs_process found;
+	uint64_t now = mono_ns();
+
+	if (procfs_read(pid, &found))
+		return NULL;
+	scan.p = procs_add(in->procs, pid, found.comm, found.is_kernel, now);
+	if (scan.p && !found.is_kernel)
+		procfs_maps(pid, add_scanned, &scan);
+	return scan.p;
+}
+
+static bool scan_next(void *arg, uint32_t pid)
+{
+	struct scan *scan = arg;
+
+	scan_one(scan->in, pid);
+	return mono_ns() < scan->until_ns;
+}
+
+void intake_scan(struct intake *in)
+{
+	struct scan scan = {.in = in, .until_ns = mono_ns() + SCAN_PATIENCE_NS};
+
+	procfs_each(scan_next, &scan);
+}
+
+static bool may_scan(struct intake *in, uint64_t t_ns)
+{
+	if (t_ns - in->scan_window_ns >= 1000000000) {
+		in->scan_window_ns = t_ns;
+		in->scans = 0;
+	}
+	return in->scans++ < SCANS_PER_SECOND;
+}
+
+/* --- taking --- */
+
+void intake_take_event(void *arg, const struct sideband_event *e)
+{
+	static const enum proc_event_kind kinds[] = {
+	    [SIDEBAND_FORK] = PROC_FORK, [SIDEBAND_COMM] = PROC_COMM, [SIDEBAND_EXEC] = PROC_EXEC,
+	    [SIDEBAND_MAP] = PROC_MAP,	 [SIDEBAND_EXIT] = PROC_EXIT,
+	};
+	struct intake *in = arg;
+	struct proc_event *p;
+
+	if (e->kind == SIDEBAND_LOST || in->n_events >= MAX_EVENTS) {
+		in->sideband_lost += e->kind == SIDEBAND_LOST ? e->lost : 1;
+		in->lost_ns = e->t_ns;
+		return;
+	}
+	in->event = xgrow(in->event, &in->cap_events, in->n_events + 1, sizeof(*in->event));
+	p = &in->event[in->n_events++];
+	*p = (struct proc_event){.t_ns = e->t_ns,
+				 .seq = in->n_events,
+				 .kind = kinds[e->kind],
+				 .pid = e->pid,
+				 .tid = e->tid,
+				 .parent_pid = e->parent_pid};
+	if (e->kind == SIDEBAND_COMM || e->kind == SIDEBAND_EXEC)
+		strncpy(p->comm, e->text, sizeof(p->comm) - 1);
+	if (e->kind == SIDEBAND_MAP) {
+		struct mapped map = {.pid = e->pid,
+				     .start = e->start,
+				     .end = e->end,
+				     .dev_major = e->dev_major,
+				     .dev_minor = e->dev_minor,
+				     .inode = e->inode,
+				     .build_id_size = e->build_id_size,
+				     .path = e->text};
+
+		memcpy(map.build_id, e->build_id, e->build_id_size);
+		/* Now, and not when its turn comes: a moment later the process may be gone. */
+		p->map = (struct mapping){.start = e->start,
+					  .end = e->end,
+					  .pgoff = e->pgoff,
+					  .module = modules_see(in->modules, &map)};
+	}
+}
+
+void intake_take_sample(void *arg, const struct sampler_record *r)
+{
+	struct intake *in = arg;
+	size_t size = sizeof(*r) + sizeof(uint64_t) * ((size_t)r->n_kernel + r->n_user);
+
+	in->bytes = xgrow(in->bytes, &in->cap_bytes, in->n_bytes + size, 1);
+	memcpy(in->bytes + in->n_bytes, r, size);
+	in->sample = xgrow(in->sample, &in->cap_samples, in->n_samples + 1, sizeof(*in->sample));
+	in->sample[in->n_samples++] = (struct pending_sample){.t_ns = r->t_ns, .at = in->n_bytes};
+	in->n_bytes += size;
+}
+
+/* --- one sample --- */
+
+static struct proc *find_process(struct intake *in, const struct sampler_record *r)
+{
+	struct proc *p = procs_find(in->procs, r->tgid);
+
+	if (p)
+		return p;
+	if (r->tgid && may_scan(in, r->t_ns))
+		p = scan_one(in, r->tgid);
+	if (p)
+		return p;
+	p = procs_add(in->procs, r->tgid, r->tgid ? r->comm : "swapper", r->flags & SAMPLER_KTHREAD,
+		      r->t_ns);
+	/* Nobody would tell of its end. */
+	if (p && r->tgid)
+		p->exited = true;
+	return p;
+}
+
+/* Records of process life were lost since it was last known for sure. */
+static struct proc *know_again(struct intake *in, struct proc *p, const struct sampler_record *r)
+{
+	struct proc *again = r->tgid && may_scan(in, r->t_ns) ? scan_one(in, r->tgid) : NULL;
+
+	if (!again)
+		p->known_ns = r->t_ns;
+	return again ? again : p;
+}
+
+static void tell_process(struct intake *in, struct proc *p, const struct sampler_record *r)
+{
+	struct wire_process head = {.id = in->n_processes + 1,
+				    .pid = p->pid,
+				    .is_kernel = !!(r->flags & SAMPLER_KTHREAD)};
+	/* For kernel threads /proc adds what they work on, which changes all the time. */
+	bool own_name = r->tid == r->tgid && r->tgid && (!*p->comm || head.is_kernel);
+
+	if (chan_backlog(in->out) > INTAKE_BACKLOG_MAX)
+		return;
+	memcpy(head.comm, own_name || !*p->comm ? r->comm : p->comm, sizeof(head.comm) - 1);
+	if (p->start_ns)
+		head.start_unix_ns = p->start_ns + in->unix_offset_ns;
+	p->id = ++in->n_processes;
+	p->jit_module = MODULE_NONE;
+	p->perfmap_found = false;
+	p->perfmap_tries = 0;
+	chan_send(in->out, WIRE_PROCESS, &head, sizeof(head), -1);
+}
+
+/* The process's module of anonymous code, with its perf map as soon as there is one. */
+static uint32_t use_jit(struct intake *in, struct proc *p, uint64_t t_ns)
+{
+	struct wire_perfmap head;
+	int fd;
+
+	if (!p->jit_module) {
+		if (!p->id || !(p->jit_module = modules_add_jit(in->modules, p->id)))
+			return MODULE_NONE;
+		modules_use(in->modules, p->jit_module, p->pid, 0, 0);
+	}
+	if (p->perfmap_found || p->perfmap_tries >= PERFMAP_TRIES || t_ns < p->perfmap_next_ns)
+		return p->jit_module;
+	p->perfmap_tries++;
+	p->perfmap_next_ns = t_ns + PERFMAP_RETRY_NS;
+	fd = targetfile_open_perfmap(p->pid);
+	if (fd >= 0) {
+		head.module = p->jit_module;
+		p->perfmap_found = !chan_send(in->out, WIRE_PERFMAP, &head, sizeof(head), fd);
+		close(fd);
+	}
+	return p->jit_module;
+}
+
+static bool resolve(struct intake *in, struct proc *p, uint64_t address, bool is_return,
+		    uint64_t t_ns, struct wire_frame *ret)
+{
+	/* A call at the end of a mapping returns to behind it. */
+	const struct mapping *m = procs_lookup(p, address - is_return);
+
+	if (!m)
+		return false;
+	*ret = (struct wire_frame){.module = m->module, .offset = address};
+	if (m->module == MODULE_JIT) {
+		ret->module = use_jit(in, p, t_ns);
+	} else if (m->module != MODULE_NONE) {
+		modules_use(in->modules, m->module, p->pid, m->start, m->end);
+		if (!modules_is_absolute(in->modules, m->module))
+			ret->offset = address - m->start + m->pgoff;
+	}
+	return true;
+}
+
+static void add_stack(struct intake *in, struct tally *t, struct proc *p,
+		      const struct sampler_record *r, const struct tally_raw *raw)
+{
+	struct wire_frame frame[SAMPLER_MAX_FRAMES];
+	const uint64_t *user = sampler_addresses(r) + r->n_kernel;
+	struct tally_stack s = {.n_kernel = r->n_kernel,
+				.kernel = sampler_addresses(r),
+				.user = frame};
+
+	if (r->flags & (SAMPLER_NO_USER | SAMPLER_USER_LEFT_OUT))
+		s.flags |= WIRE_STACK_KERNEL_ONLY;
+	if (r->flags & SAMPLER_USER_FAILED)
+		s.flags |= WIRE_STACK_UNREADABLE;
+	if (r->flags & SAMPLER_KERNEL_CUT)
+		s.flags |= WIRE_STACK_KERNEL_CUT;
+	for (; s.n_user < r->n_user && s.n_user < SAMPLER_MAX_FRAMES; s.n_user++)
+		if (!p || !resolve(in, p, user[s.n_user], s.n_user > 0, r->t_ns, &frame[s.n_user]))
+			break;
+	if (s.n_user < r->n_user)
+		s.flags |= WIRE_STACK_BROKEN;
+	else if (r->flags & SAMPLER_USER_CUT)
+		s.flags |= WIRE_STACK_USER_CUT;
+	tally_add(t, raw, &s);
+}
+
+static void count(struct intake *in, const struct sampler_record *r)
+{
+	struct tally_raw raw = {.flags = r->flags,
+				.n_kernel = r->n_kernel,
+				.n_user = r->n_user,
+				.address = sampler_addresses(r)};
+	struct tally *t;
+	struct proc *p;
+	bool full;
+
+	while (!(t = cutter_tally(in->cutter, r->t_ns, &full)) && full)
+		in->make_room(in->arg);
+	if (!t)
+		return;
+	p = find_process(in, r);
+	if (p) {
+		if (p->known_ns < in->lost_ns && p->start_ns < in->lost_ns)
+			p = know_again(in, p, r);
+		p->touched_ns = r->t_ns;
+		if (!p->id)
+			tell_process(in, p, r);
+		raw.process = p->id;
+		raw.generation = p->generation;
+	}
+	if (!tally_again(t, &raw))
+		add_stack(in, t, p, r, &raw);
+}
+
+/* --- in order of time --- */
+
+static int by_time(const void *pa, const void *pb)
+{
+	const struct pending_sample *a = pa, *b = pb;
+
+	if (a->t_ns != b->t_ns)
+		return a->t_ns < b->t_ns ? -1 : 1;
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
+static int event_by_time(const void *pa, const void *pb)
+{
+	const struct proc_event *a = pa, *b = pb;
+
+	if (a->t_ns != b->t_ns)
+		return a->t_ns < b->t_ns ? -1 : 1;
+	return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+/* Moves what was not gone through to the front. */
+static void keep_rest(struct intake *in, size_t n_samples, size_t n_events)
+{
+	uint8_t *old = in->bytes;
+	size_t left = in->n_samples - n_samples;
+
+	memmove(in->event, in->event + n_events, (in->n_events - n_events) * sizeof(*in->event));
+	in->n_events -= n_events;
+	if (!left) {
+		in->n_samples = in->n_bytes = 0;
+		return;
+	}
+	in->bytes = NULL;
+	in->n_bytes = in->cap_bytes = in->n_samples = 0;
+	for (size_t i = 0; i < left; i++)
+		intake_take_sample(in, (const void *)(old + in->sample[n_samples + i].at));
+	free(old);
+}
+
+void intake_process(struct intake *in, uint64_t until_ns)
+{
+	size_t s = 0, e = 0;
+
+	qsort(in->sample, in->n_samples, sizeof(*in->sample), by_time);
+	qsort(in->event, in->n_events, sizeof(*in->event), event_by_time);
+	for (; s < in->n_samples && in->sample[s].t_ns < until_ns; s++) {
+		for (; e < in->n_events && in->event[e].t_ns <= in->sample[s].t_ns; e++)
+			procs_event(in->procs, &in->event[e]);
+		count(in, (const void *)(in->bytes + in->sample[s].at));
+	}
+	for (; e < in->n_events && in->event[e].t_ns < until_ns; e++)
+		procs_event(in->procs, &in->event[e]);
+	keep_rest(in, s, e);
+}

@@ -1,0 +1,61 @@
+#ifndef CAPTURE_INTAKE_H
+#define CAPTURE_INTAKE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/chan.h"
+#include "capture/cutter.h"
+#include "capture/modules.h"
+#include "capture/procs.h"
+#include "capture/sampler.h"
+#include "capture/sideband.h"
+
+/*
+ * Brings together what comes from two sides: samples, and the life of processes. Both are kept for
+ * a moment and then gone through in order of time, so that a sample meets the mappings of its own
+ * moment. Then it is counted where its interval says; new processes, modules and perf maps are told
+ * to the main process on the way.
+ */
+struct intake {
+	struct chan *out;
+	struct procs *procs;
+	struct modules *modules;
+	struct cutter *cutter;
+	/* Closes the oldest snapshot, where too many are open. */
+	void (*make_room)(void *arg);
+	void *arg;
+
+	uint64_t unix_offset_ns; /* unix time - CLOCK_MONOTONIC */
+	uint32_t n_processes;	 /* told of */
+	uint64_t sideband_lost, lost_ns;
+	uint64_t scan_window_ns; /* late looks into /proc are rationed by the second */
+	uint32_t scans;
+
+	struct pending_sample {
+		uint64_t t_ns;
+		size_t at;
+	} * sample;
+	struct proc_event *event;
+	size_t n_samples, cap_samples, n_events, cap_events;
+	uint8_t *bytes;
+	size_t n_bytes, cap_bytes;
+};
+
+void intake_init(struct intake *in, struct chan *out, struct cutter *cutter);
+void intake_deinit(struct intake *in);
+
+/* Reads /proc once. Call it after sideband_create(), and before the first intake_process(). */
+void intake_scan(struct intake *in);
+
+/* For sideband_drain() and sampler_drain(); `arg` is the intake. */
+void intake_take_event(void *arg, const struct sideband_event *e);
+void intake_take_sample(void *arg, const struct sampler_record *r);
+
+/* Goes through all that happened before `until_ns`. */
+void intake_process(struct intake *in, uint64_t until_ns);
+
+/* What waits for main is bounded; beyond this, snapshots are sent without stacks. */
+#define INTAKE_BACKLOG_MAX (256u << 20)
+
+#endif
