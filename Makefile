@@ -157,6 +157,11 @@ tests-built: all $(unit) $(tools) ## build what `make check` runs
 test: tests-built ## run all tests, with what is installed
 	@O=$(O) sh tests/run
 
+demo: ## install what is missing, build, record this machine for 10 s: demo.mp4, demo-frames/
+	@sh tests/deps.sh build
+	@$(MAKE) --no-print-directory all $(O)/samples/service
+	@O=$(O) sh samples/demo.sh
+
 check: ## install what tests need, then run all tests
 	@sh tests/deps.sh test
 	@$(MAKE) --no-print-directory test

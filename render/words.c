@@ -144,10 +144,10 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 	uint64_t shows = s->timeline.window * (meta->interval_ns ? meta->interval_ns
 								 : s->rec->snapshot[0].t1_ns -
 								       s->rec->snapshot[0].t0_ns);
-	char window[32], what[80] = "";
+	char window[32], what[128] = "";
 
 	if (*meta->filter)
-		snprintf(what, sizeof(what), "%s · ", meta->filter);
+		snprintf(what, sizeof(what), "%.60s · ", meta->filter);
 	else if (meta->follows_command)
 		snprintf(what, sizeof(what), "with its descendants · ");
 	else if (meta->online_cpus)
@@ -155,6 +155,9 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 	if (meta->freq_hz)
 		snprintf(what + strlen(what), sizeof(what) - strlen(what), "%u Hz · ",
 			 meta->freq_hz);
+	if (*meta->unwinder)
+		snprintf(what + strlen(what), sizeof(what) - strlen(what), "by %s · ",
+			 meta->unwinder);
 	span(shows, window, sizeof(window));
 	if (s->timeline.mode == MODE_CUMULATIVE)
 		snprintf(buf, size, "%simage shows all since the start", what);

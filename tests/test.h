@@ -63,8 +63,8 @@ static jmp_buf test_out;
 #define TEST_MAIN()                                                                                \
 	int main(void)                                                                             \
 	{                                                                                          \
-		int failed = 0, n = 0;                                                             \
-		for (struct test_case *t = test_first; t; t = t->next) {                           \
+		static int failed, n;                                                              \
+		for (static struct test_case * t; (t = t ? t->next : test_first);) {               \
 			int bad = setjmp(test_out);                                                \
 			if (!bad)                                                                  \
 				t->run();                                                          \
