@@ -12,10 +12,10 @@
  * The bounded line of images between the renderer and the threads of a sink. One thread puts, any
  * number takes; each takes the oldest.
  *
- *	image_queue_put(&q, img, &info);	renderer; waits while the line is full
- *	image_queue_end(&q);			renderer: nothing comes any more
- *	while (image_queue_take(&q, &job)) …	sink; image_unref(job.img) when read
- *	image_queue_fail(&q, err);		sink: empties the line; put returns err from now on
+ * The renderer calls image_queue_put(), which waits while the line is full, and image_queue_end()
+ * when nothing comes any more. A thread of the sink calls image_queue_take() until it returns
+ * false, and image_unref(job.img) as soon as it has read the image; or image_queue_fail(), which
+ * empties the line and makes every put return the error from then on.
  */
 #define QUEUE_LENGTH 3
 

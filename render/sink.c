@@ -19,6 +19,9 @@ int sink_complain(const char *path, int err)
 	case -EBUSY:
 		why = "another process is writing it";
 		break;
+	case -ENOTSUP:
+		why = "it is a device or a pipe, not a file";
+		break;
 	case -EPIPE:
 		why = "whoever read it has gone";
 		break;

@@ -27,7 +27,6 @@
 struct format {
 	const char *encoder, *muxer;
 	enum AVPixelFormat pixels;
-	int profile;
 	const char *encoder_options, *muxer_options; /* key=value:… */
 	const char *missing;			     /* the way out */
 };
@@ -42,7 +41,6 @@ static const struct format h264 = {
     .encoder = "libx264",
     .muxer = "mp4",
     .pixels = AV_PIX_FMT_YUV420P,
-    .profile = FF_PROFILE_H264_HIGH,
     .encoder_options = "preset=veryfast:crf=20:profile=high:"
 		       "x264-params=scenecut=0\\:bframes=0",
     .muxer_options = "movflags=+faststart+write_colr",
@@ -476,7 +474,6 @@ static int open_encoder(struct sink_mp4 *mp4, const struct format *format)
 	enc->width = opt->width;
 	enc->height = opt->height;
 	enc->pix_fmt = format->pixels;
-	enc->profile = format->profile;
 	enc->time_base = (AVRational){1, mp4->tick_hz};
 	enc->framerate = (AVRational){opt->fps, 1};
 	enc->sample_aspect_ratio = (AVRational){1, 1};

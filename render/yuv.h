@@ -8,11 +8,12 @@
 
 /*
  * From drawn pixels to Y'CbCr 4:2:0, 8 bits, limited range, by ITU-R BT.709 (items 3.2 to 3.4),
- *with R, G, B in 0…255:
+ * with R, G, B in 0…255:
  *
  *	Y  =  16 + 219/255 · (0.2126 R + 0.7152 G + 0.0722 B)
- *	Cb = 128 + 224/255 · (B − Y') / 1.8556		Y' = 0.2126 R + 0.7152 G + 0.0722 B
+ *	Cb = 128 + 224/255 · (B − Y') / 1.8556
  *	Cr = 128 + 224/255 · (R − Y') / 1.5748
+ *	     where Y' = 0.2126 R + 0.7152 G + 0.0722 B
  *
  * rounded to the nearest, chroma from the sum of 2×2 pixels without rounding in between, so that
  * its place is the middle of the four (what MPEG calls "center" and YUV4MPEG2 "420jpeg").

@@ -31,7 +31,11 @@ static void film_add(struct film *f, const AVFrame *frame, AVRational base)
 	int x = frame->width / 2, y = frame->height / 2;
 
 	i->t_ns = av_rescale_q(frame->best_effort_timestamp, base, (AVRational){1, 1000000000});
+#ifdef AV_FRAME_FLAG_KEY
+	i->is_key = frame->flags & AV_FRAME_FLAG_KEY;
+#else
 	i->is_key = frame->key_frame;
+#endif
 	i->y = frame->data[0][y * frame->linesize[0] + x];
 	i->cb = frame->data[1][y / 2 * frame->linesize[1] + x / 2];
 	i->cr = frame->data[2][y / 2 * frame->linesize[2] + x / 2];

@@ -68,8 +68,8 @@ int outfile_open(struct outfile *out, const char *path)
 	int fd;
 
 	*out = (struct outfile){.fd = -1};
-	if (!stat(path, &st) && S_ISDIR(st.st_mode))
-		return -EISDIR;
+	if (!stat(path, &st) && !S_ISREG(st.st_mode))
+		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
 	temp = temp_name(path);
 	fd = open_locked(temp);
 	if (fd < 0) {

@@ -14,7 +14,8 @@
  *	err = outfile_commit(&out);	or outfile_abort(&out);
  *
  * All return 0 or a negative errno and print nothing; -EBUSY means that another process is writing
- * this very file. outfile_commit() calls outfile_abort() when it fails.
+ * this very file, -ENOTSUP that the name is a device, pipe or socket, which a rename would replace.
+ *outfile_commit() calls outfile_abort() when it fails.
  */
 struct outfile {
 	int fd;

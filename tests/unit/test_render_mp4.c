@@ -246,7 +246,7 @@ TEST(the_file_says_what_it_is)
 	CHECK_STR(film.comment, "scale auto");
 	CHECK_STR(film.created, "2026-11-20T15:03:27.000000Z");
 	CHECK_EQ(film.par->codec_id, AV_CODEC_ID_H264);
-	CHECK_EQ(film.par->profile, FF_PROFILE_H264_HIGH);
+	CHECK_EQ(film.par->profile, 100); /* High */
 	CHECK_EQ(film.par->format, AV_PIX_FMT_YUV420P);
 	CHECK_EQ(film.par->width, WIDTH);
 	CHECK_EQ(film.par->height, HEIGHT);

@@ -330,10 +330,10 @@ TEST(the_same_images_give_the_same_bytes)
 
 TEST(a_pattern_has_one_number)
 {
-	static const char *const bad[] = {"x.png",    "%s.png",	   "%d%d.png",	 "%4d.png",
-					  "%00d.png", "%010d.png", "%04x.png",	 "%",
-					  "%0",	      "a%",	   "%04d/x.png", "%d/%d.png",
-					  "%ld.png",  ""};
+	static const char *const bad[] = {
+	    "x.png", "%s.png", "%d%d.png", "%4d.png",	 "%00d.png",  "%010d.png", "%04x.png",
+	    "%",     "%0",     "a%",	   "%04d/x.png", "%d/%d.png", "%ld.png",   "",
+	};
 	struct sink *sink;
 
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++)

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define WIDTH  70
@@ -92,6 +93,20 @@ TEST(nothing_is_left_of_what_failed)
 	CHECK_EQ(open_film(path, 0), -EINVAL);
 	image_pool_destroy(pool);
 	CHECK(access(path, F_OK) && access(part, F_OK));
+}
+
+/* A rename would put a file in its place: think of root and /dev/null. */
+TEST(what_is_no_file_is_not_replaced)
+{
+	struct stat st;
+
+	CHECK_EQ(mkfifo(path, 0600), 0);
+	CHECK_EQ(open_film(path, 30), -ENOTSUP);
+	image_pool_destroy(pool);
+	CHECK_EQ(stat(path, &st), 0);
+	CHECK(S_ISFIFO(st.st_mode));
+	CHECK(access(part, F_OK));
+	unlink(path);
 }
 
 TEST(stdout_can_be_read_or_closed)
