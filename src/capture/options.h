@@ -30,7 +30,7 @@ struct capture_options {
 	uint32_t hash_storage; /* (process, stack) pairs in a snapshot, at most */
 	uint32_t stack_storage; /* distinct stacks in a snapshot, at most */
 	bool all_cpus;		/* with argv: the whole machine, not only the command */
-	char *const *argv;	/* the command to run and to follow, NULL at its end; NULL: none */
+	char *const *argv;	/* the command to run and follow, NULL at its end; NULL: none */
 };
 
 #define CAPTURE_INTERVAL_MIN_NS 10000000u

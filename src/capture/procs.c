@@ -119,14 +119,15 @@ struct proc *procs_add(struct procs *ps, uint32_t pid, const char *comm, bool is
 static bool maps_own(struct procs *ps, struct proc *p, uint32_t more)
 {
 	uint32_t n = p->maps ? p->maps->n : 0, cap = (n + more) * 5 / 4 + 6;
+	bool fits = p->maps && p->maps->refs == 1 && n + more <= p->maps->cap;
 	struct maps *own;
 
-	if (p->maps && p->maps->refs == 1 && n + more <= p->maps->cap)
-		return true;
-	if (n + more > MAX_MAPS_EACH || ps->n_maps + cap > MAX_MAPS_IN_TOTAL) {
+	if (n + more > MAX_MAPS_EACH || (!fits && ps->n_maps + cap > MAX_MAPS_IN_TOTAL)) {
 		ps->refused++;
 		return false;
 	}
+	if (fits)
+		return true;
 	own = xmalloc(sizeof(*own) + cap * sizeof(own->m[0]));
 	own->refs = 1;
 	own->n = n;

@@ -21,7 +21,7 @@ static _Unwind_Reason_Code take_frame(struct _Unwind_Context *ctx, void *arg)
 {
 	struct walk *w = arg;
 
-	if (w->n == MAX_FRAMES)
+	if (w->n == MAX_FRAMES || !_Unwind_GetIP(ctx))
 		return _URC_END_OF_STACK;
 	w->frame[w->n++] = (struct walk_frame){.returns = _Unwind_GetIP(ctx),
 					       .function = _Unwind_GetRegionStart(ctx)};

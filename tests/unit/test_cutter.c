@@ -1,0 +1,242 @@
+#include "capture/cutter.h"
+#include "tests/test.h"
+
+#include <errno.h>
+
+#define SEC 1000000000ull
+
+static struct cutter c;
+static struct sampler_counters counters[8];
+
+static void start(uint32_t pairs, uint32_t stacks)
+{
+	struct tally_limits limits = {.pairs = pairs, .stacks = stacks};
+
+	cutter_deinit(&c);
+	cutter_init(&c, 10 * SEC, SEC, &limits);
+	memset(counters, 0, sizeof(counters));
+}
+
+/* A sample of a process in a stack of one frame; the program counted it, unless told otherwise. */
+static void sample_at(uint64_t t_ns, uint32_t process, uint64_t address)
+{
+	struct wire_frame frame = {.module = 1, .offset = address};
+	struct tally_raw raw = {.process = process, .n_user = 1, .address = &address};
+	struct tally_stack stack = {.n_user = 1, .user = &frame};
+	bool full;
+	struct tally *t = cutter_tally(&c, t_ns, &full);
+
+	if (t && !tally_again(t, &raw))
+		tally_add(t, &raw, &stack);
+}
+
+static void counted(uint64_t t_ns)
+{
+	counters[(t_ns - 10 * SEC) / SEC].expected++;
+	counters[(t_ns - 10 * SEC) / SEC].submitted++;
+}
+
+static void sample(uint64_t t_ns, uint32_t process, uint64_t address)
+{
+	counted(t_ns);
+	sample_at(t_ns, process, address);
+}
+
+static struct cutter_snapshot s;
+
+static bool close_at(uint64_t seen_ns, uint64_t now_ns)
+{
+	return cutter_close(&c, &counters[c.next], seen_ns, now_ns, false, &s);
+}
+
+static bool balanced(void)
+{
+	struct account a = s.account;
+
+	a.complete = a.taken;
+	return account_balanced(&a);
+}
+
+TEST(closes_when_time_is_over_and_all_agree)
+{
+	start(100, 100);
+	sample(10 * SEC, 1, 1);
+	sample(11 * SEC - 1, 1, 1);
+	sample(11 * SEC, 1, 1);
+	counters[0].expected += 7;
+	counters[0].idle = 4;
+	counters[0].filtered = 2;
+	counters[0].ring_busy = 1;
+	CHECK(!close_at(11 * SEC - 1, 11 * SEC));
+	CHECK(close_at(11 * SEC, 11 * SEC));
+	CHECK(s.t0_ns == 10 * SEC && s.t1_ns == 11 * SEC);
+	CHECK(s.account.expected == 9 && s.account.taken == 2 && s.account.idle == 4);
+	CHECK(s.account.filtered == 2 && s.account.lost[LOSS_RING_BUSY] == 1);
+	CHECK_EQ(s.account.lost[LOSS_MISSING], 0);
+	CHECK(balanced());
+	CHECK_EQ(s.tally->n_pairs, 1);
+	cutter_done(&c, &s);
+	CHECK(!close_at(11 * SEC, 11 * SEC));
+	CHECK(close_at(12 * SEC, 12 * SEC));
+	CHECK_EQ(s.account.taken, 1);
+	cutter_done(&c, &s);
+	/* An interval without samples is a snapshot too. */
+	CHECK(close_at(13 * SEC, 13 * SEC));
+	CHECK(!s.tally && !s.account.expected && balanced());
+}
+
+TEST(waits_for_a_record_that_is_on_its_way)
+{
+	start(100, 100);
+	sample(10 * SEC + 5, 1, 1);
+	counted(10 * SEC + 9);
+	CHECK(!close_at(11 * SEC, 11 * SEC));
+	/* Meanwhile the next interval has begun, and comes first. */
+	sample(11 * SEC + 1, 1, 1);
+	sample_at(10 * SEC + 9, 1, 1);
+	CHECK(close_at(11 * SEC, 11 * SEC + SEC / 2));
+	CHECK(s.account.taken == 2 && !s.account.lost[LOSS_MISSING] && balanced());
+	cutter_done(&c, &s);
+	/* A call under way: expected is counted, what became of it is not yet. */
+	counters[1].expected++;
+	CHECK(!close_at(12 * SEC, 12 * SEC));
+	counters[1].idle++;
+	CHECK(close_at(12 * SEC, 12 * SEC));
+	CHECK(s.account.idle == 1 && balanced());
+}
+
+TEST(what_never_comes_is_missing)
+{
+	start(100, 100);
+	sample(10 * SEC + 5, 1, 1);
+	counted(10 * SEC + 9);
+	counted(10 * SEC + 9);
+	CHECK(!close_at(12 * SEC, 12 * SEC - 1));
+	CHECK(close_at(12 * SEC, 12 * SEC));
+	CHECK(s.account.expected == 3 && s.account.taken == 1);
+	CHECK_EQ(s.account.lost[LOSS_MISSING], 2);
+	CHECK(balanced());
+	cutter_done(&c, &s);
+	/* When it comes after all, it is late, and counts nowhere else. */
+	sample_at(10 * SEC + 9, 1, 1);
+	CHECK_EQ(c.late, 1);
+	CHECK(close_at(12 * SEC, 12 * SEC));
+	CHECK_EQ(s.account.taken, 0);
+}
+
+TEST(records_without_counters_still_balance)
+{
+	start(100, 100);
+	sample_at(10 * SEC + 5, 1, 1);
+	CHECK(!close_at(11 * SEC, 11 * SEC));
+	CHECK(close_at(12 * SEC, 12 * SEC));
+	CHECK(s.account.expected == 1 && s.account.taken == 1 && balanced());
+}
+
+TEST(the_last_one_is_partial)
+{
+	start(100, 100);
+	sample(10 * SEC + 5, 1, 1);
+	sample(11 * SEC + 5, 1, 1);
+	cutter_stop(&c, 11 * SEC + SEC / 4);
+	CHECK(close_at(UINT64_MAX, 11 * SEC + SEC / 4));
+	CHECK_EQ(s.t1_ns, 11 * SEC);
+	cutter_done(&c, &s);
+	CHECK(cutter_is_open(&c));
+	CHECK(close_at(UINT64_MAX, 11 * SEC + SEC / 4));
+	CHECK(s.t0_ns == 11 * SEC && s.t1_ns == 11 * SEC + SEC / 4);
+	CHECK(s.account.taken == 1);
+	cutter_done(&c, &s);
+	CHECK(!cutter_is_open(&c));
+	CHECK(!close_at(UINT64_MAX, 20 * SEC));
+	/* Stopped exactly on a cut: no snapshot of no length. */
+	start(100, 100);
+	cutter_stop(&c, 11 * SEC);
+	CHECK(close_at(UINT64_MAX, 11 * SEC));
+	CHECK(!cutter_is_open(&c));
+}
+
+TEST(limits_hold_and_are_counted)
+{
+	start(5, 3);
+	for (uint32_t process = 1; process <= 4; process++)
+		for (uint64_t stack = 1; stack <= 4; stack++)
+			for (int i = 0; i < 3; i++)
+				sample(10 * SEC + stack, process, stack);
+	CHECK(close_at(11 * SEC, 11 * SEC));
+	/* Stack 4 never fits; of the 12 other pairs 5 do. */
+	CHECK_EQ(s.account.lost[LOSS_STACK_STORAGE], 4 * 3);
+	CHECK_EQ(s.account.lost[LOSS_HASH_STORAGE], 7 * 3);
+	CHECK_EQ(s.account.taken, 5 * 3);
+	CHECK_EQ(s.tally->n_stacks, 3);
+	CHECK_EQ(s.tally->n_pairs, 5);
+	CHECK(balanced());
+	cutter_done(&c, &s);
+	/* And the next one begins empty. */
+	sample(11 * SEC, 9, 9);
+	CHECK(close_at(12 * SEC, 12 * SEC));
+	CHECK(s.account.taken == 1 && s.tally->n_pairs == 1);
+}
+
+TEST(too_many_open_intervals)
+{
+	bool full;
+
+	start(100, 100);
+	CHECK(cutter_tally(&c, 10 * SEC, &full) && !full);
+	CHECK(cutter_tally(&c, (10 + CUTTER_OPEN_MAX - 1) * SEC, &full) && !full);
+	CHECK(!cutter_tally(&c, (10 + CUTTER_OPEN_MAX) * SEC, &full) && full);
+	CHECK(cutter_close(&c, &counters[0], 0, 0, true, &s));
+	cutter_done(&c, &s);
+	CHECK(cutter_tally(&c, (10 + CUTTER_OPEN_MAX) * SEC, &full) && !full);
+}
+
+/* One stack reached by two raw keys, as after a new mapping, or in two runs of a program. */
+TEST(stacks_are_told_apart_by_what_they_mean)
+{
+	struct tally_limits limits = {.pairs = 100, .stacks = 100};
+	uint64_t a[2] = {0xffffffff81000000, 0x1000}, b[2] = {0xffffffff81000000, 0x2000};
+	struct wire_frame frame = {.module = 1, .offset = 0x10};
+	struct tally_raw raw = {.process = 1, .n_kernel = 1, .n_user = 1, .address = a};
+	struct tally_stack stack = {.n_kernel = 1, .n_user = 1, .kernel = a, .user = &frame};
+	struct wire_stack_view v;
+	uint8_t out[TALLY_STACK_MAX];
+	struct tally t;
+	size_t at = 0;
+
+	tally_init(&t, &limits, 1);
+	CHECK(!tally_again(&t, &raw));
+	tally_add(&t, &raw, &stack);
+	CHECK(tally_again(&t, &raw));
+	raw.generation = 2;
+	CHECK(!tally_again(&t, &raw));
+	tally_add(&t, &raw, &stack);
+	raw.address = b;
+	CHECK(!tally_again(&t, &raw));
+	tally_add(&t, &raw, &stack);
+	CHECK_EQ(t.n_pairs, 1);
+	CHECK_EQ(t.pair[0].count, 4);
+	raw.process = 2;
+	CHECK(!tally_again(&t, &raw));
+	tally_add(&t, &raw, &stack);
+	CHECK_EQ(t.n_pairs, 2);
+	CHECK_EQ(t.n_stacks, 1);
+	stack.flags = WIRE_STACK_BROKEN;
+	raw.flags = 1;
+	CHECK(!tally_again(&t, &raw));
+	tally_add(&t, &raw, &stack);
+	CHECK_EQ(t.n_stacks, 2);
+	CHECK_EQ(t.taken, 6);
+	CHECK_EQ(t.records, 6);
+
+	CHECK_EQ(wire_next_stack(out, tally_write(&t, 0, out), &at, &v), 1);
+	CHECK(v.head.process == 1 && v.head.count == 4 && v.head.n_kernel == 1);
+	CHECK(wire_kernel_address(&v, 0) == a[0] && wire_user_frame(&v, 0).offset == 0x10);
+	CHECK_EQ(wire_next_stack(out, tally_write(&t, 0, out), &at, &v), 0);
+	at = 0;
+	CHECK_EQ(wire_next_stack(out, tally_write(&t, 0, out) - 1, &at, &v), -EPROTO);
+	tally_deinit(&t);
+	cutter_deinit(&c);
+}
+
+TEST_MAIN()
