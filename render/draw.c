@@ -20,6 +20,7 @@ struct drawing {
 	uint64_t *total, *scratch;
 	struct box *box;
 	uint32_t n_boxes;
+	uint32_t *by_fill; /* boxes in the order in which they are painted */
 	/* Labels of the last image at rest: of node i label[label_of[i] - 1], 0 for none. */
 	struct label *label;
 	size_t n_labels, cap_labels;
@@ -56,6 +57,7 @@ struct drawing *drawing_create(const struct scene *scene, const struct geometry 
 	d->total = xcalloc(t->cap, sizeof(*d->total));
 	d->scratch = xcalloc(t->cap, 3 * sizeof(*d->scratch));
 	d->box = xcalloc(t->cap, 2 * sizeof(*d->box));
+	d->by_fill = xcalloc(t->cap, 2 * sizeof(*d->by_fill));
 	d->label_of = xcalloc(t->cap, sizeof(*d->label_of));
 	d->chain = xcalloc((size_t)t->cap + 1, sizeof(*d->chain));
 	surround_init(&d->surround, scene, &d->geo, d->text);
@@ -71,6 +73,7 @@ void drawing_destroy(struct drawing *d)
 	free(d->total);
 	free(d->scratch);
 	free(d->box);
+	free(d->by_fill);
 	free(d->label);
 	free(d->label_of);
 	free(d->chain);
@@ -102,14 +105,34 @@ static uint32_t box_fill(const struct drawing *d, const struct box *b)
 				    : d->fill[b->node];
 }
 
+static uint8_t fill_slot(uint32_t colour)
+{
+	return (uint8_t)(colour * 0x9e3779b1u >> 24);
+}
+
+/* There are few colours: by counting, over a hash of the colour. */
+static void sort_by_fill(const struct drawing *d)
+{
+	enum { SLOTS = 256 };
+	uint32_t at[SLOTS + 1] = {0};
+
+	for (uint32_t i = 0; i < d->n_boxes; i++)
+		at[fill_slot(box_fill(d, &d->box[i])) + 1]++;
+	for (int k = 0; k < SLOTS; k++)
+		at[k + 1] += at[k];
+	for (uint32_t i = 0; i < d->n_boxes; i++)
+		d->by_fill[at[fill_slot(box_fill(d, &d->box[i]))]++] = i;
+}
+
 static void draw_boxes(const struct drawing *d, struct canvas *c)
 {
 	const struct geometry *geo = &d->geo;
 
 	canvas_rect(c, palette_chrome(d->scene->opt.theme)->band, geo->margin,
 		    geo->flame_bottom - d->row + geo->gap, geo->flame_width, d->row - geo->gap);
+	sort_by_fill(d);
 	for (uint32_t i = 0; i < d->n_boxes; i++) {
-		const struct box *b = &d->box[i];
+		const struct box *b = &d->box[d->by_fill[i]];
 
 		canvas_rect(c, box_fill(d, b), box_x(d, b), box_y(d, b), box_width(d, b),
 			    d->row - geo->gap);
@@ -123,6 +146,9 @@ static void choose_label(struct drawing *d, const struct box *b)
 	struct label *l;
 	size_t n;
 
+	/* Hardly any three characters are narrower than one is high. */
+	if (room < d->row_size_px)
+		return;
 	d->label = xgrow(d->label, &d->cap_labels, d->n_labels + 1, sizeof(*d->label));
 	l = &d->label[d->n_labels];
 	if (b->kind == BOX_ROOT) {

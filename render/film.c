@@ -149,6 +149,8 @@ static int show_rest(struct renderer *r, const struct state *st, uint64_t t_ns, 
 
 static uint64_t mix(uint64_t a, uint64_t b, uint32_t ease)
 {
+	if ((a | b) >> 47 == 0)
+		return (a * (65536 - ease) + b * ease) >> 16;
 	return (uint64_t)(((__uint128_t)a * (65536 - ease) + (__uint128_t)b * ease) >> 16);
 }
 

@@ -60,11 +60,13 @@ static jmp_buf test_out;
 			TEST_FAIL("%s is \"%s\", not \"%s\"", #a, a_ ? a_ : "(null)", b_);         \
 	} while (0)
 
+/* Static, since longjmp() leaves the locals of main() undefined. */
 #define TEST_MAIN()                                                                                \
 	int main(void)                                                                             \
 	{                                                                                          \
 		static int failed, n;                                                              \
-		for (static struct test_case * t; (t = t ? t->next : test_first);) {               \
+		static struct test_case *t;                                                        \
+		for (t = test_first; t; t = t->next) {                                             \
 			int bad = setjmp(test_out);                                                \
 			if (!bad)                                                                  \
 				t->run();                                                          \

@@ -106,41 +106,76 @@ static size_t last_components(const char *name, size_t len, int parts)
 	return 0;
 }
 
-/* Byte offset of the end of the first, or of the start of the last, `cells` characters. */
-static size_t first_cells(const char *text, size_t cells)
+/* A third of a label of twelve characters or more is the name's end. */
+static size_t tail_cells(size_t keep)
 {
-	size_t i = 0;
+	return keep >= 12 ? keep / 3 : 0;
+}
 
-	while (cells--)
-		i += char_bytes(text + i);
-	return i;
+/*
+ * Where the first and the last characters of a name end or begin, and how wide they are together,
+ * measured once: index k is for k characters.
+ */
+struct ends {
+	size_t head_bytes[LABEL_MAX_CELLS + 1], tail_bytes[LABEL_MAX_CELLS / 3 + 1];
+	uint64_t head_adv[LABEL_MAX_CELLS + 1], tail_adv[LABEL_MAX_CELLS / 3 + 1];
+};
+
+static size_t bytes_before(const char *text, size_t at)
+{
+	size_t n = 1;
+
+	while (n < at && n < 4 && ((unsigned char)text[at - n] & 0xc0) == 0x80)
+		n++;
+	return n;
+}
+
+static void measure(const struct fitter *f, const char *name, size_t len, size_t cells,
+		    struct ends *e)
+{
+	size_t n, at = 0;
+
+	e->head_bytes[0] = e->tail_bytes[0] = 0;
+	e->head_adv[0] = e->tail_adv[0] = 0;
+	for (size_t k = 1; k <= cells && k <= LABEL_MAX_CELLS; k++, at += n) {
+		e->head_adv[k] = e->head_adv[k - 1] + char_advance(f->adv, name + at, len - at, &n);
+		e->head_bytes[k] = at + n;
+	}
+	at = len;
+	for (size_t k = 1; k <= cells && k <= LABEL_MAX_CELLS / 3; k++) {
+		at -= bytes_before(name, at);
+		e->tail_adv[k] = e->tail_adv[k - 1] + char_advance(f->adv, name + at, len - at, &n);
+		e->tail_bytes[k] = len - at;
+	}
 }
 
 /* Keeps as many characters as fit, at least three, with an ellipsis for the others. */
 static size_t cut(const struct fitter *f, const char *name, size_t len, char *buf)
 {
-	size_t cells = count_cells(name, len);
+	uint32_t dots = label_width_64(f->adv, f->size_px, ELLIPSIS, strlen(ELLIPSIS));
+	size_t cells = count_cells(name, len), keep, n;
+	struct ends e;
 
-	for (size_t keep = cells < LABEL_MAX_CELLS ? cells : LABEL_MAX_CELLS; keep-- > 3;) {
-		size_t tail = keep >= 12 ? keep / 3 : 0;
-		size_t head_bytes = first_cells(name, keep - tail);
-		size_t tail_at = tail ? first_cells(name, cells - tail) : len;
-		size_t n = head_bytes;
+	measure(f, name, len, cells, &e);
+	for (keep = cells < LABEL_MAX_CELLS ? cells : LABEL_MAX_CELLS; keep-- > 3;) {
+		size_t tail = tail_cells(keep);
+		uint64_t adv = e.head_adv[keep - tail] + e.tail_adv[tail];
 
-		if (head_bytes + (len - tail_at) > LABEL_MAX_BYTES - 8)
-			continue;
-		memcpy(buf, name, head_bytes);
-		memcpy(buf + n, ELLIPSIS, strlen(ELLIPSIS));
-		n += strlen(ELLIPSIS);
-		memcpy(buf + n, name + tail_at, len - tail_at);
-		n += len - tail_at;
-		if (label_width_64(f->adv, f->size_px, buf, n) <= f->max_64) {
-			buf[n] = '\0';
-			return n;
-		}
+		if (adv * f->size_px / 64 + dots <= f->max_64)
+			break;
 	}
 	buf[0] = '\0';
-	return 0;
+	if (keep < 3 || keep == SIZE_MAX)
+		return 0;
+	n = e.head_bytes[keep - tail_cells(keep)];
+	memcpy(buf, name, n);
+	memcpy(buf + n, ELLIPSIS, strlen(ELLIPSIS));
+	n += strlen(ELLIPSIS);
+	memcpy(buf + n, name + len - e.tail_bytes[tail_cells(keep)],
+	       e.tail_bytes[tail_cells(keep)]);
+	n += e.tail_bytes[tail_cells(keep)];
+	buf[n] = '\0';
+	return n;
 }
 
 static size_t fit(const struct fitter *f, const char *name, size_t len, char *buf)

@@ -8,6 +8,8 @@ int tree_px(uint64_t value, uint64_t full, int width_px)
 {
 	if (value >= full)
 		return width_px;
+	if (full < UINT64_C(1) << 48)
+		return (int)((value * (unsigned)width_px + full) / (2 * full)) * 2;
 	return (int)(((__uint128_t)value * width_px + full) / (2 * (__uint128_t)full)) * 2;
 }
 

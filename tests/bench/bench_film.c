@@ -1,0 +1,164 @@
+/*
+ * What a whole film costs, from folded text in memory to the finished MP4, against its encoder
+ * alone, fed with the same images as ready YUV. In turns, medians.
+ */
+#include "import/folded.h"
+#include "render/film.h"
+#include "render/sink_mp4.h"
+#include "render/yuv.h"
+#include "tests/bench/picture.h"
+#include "tests/gen.h"
+
+#include <libavcodec/avcodec.h>
+#include <libavutil/opt.h>
+#include <unistd.h>
+
+#define ROUNDS	  5
+#define N_THREADS 2
+#define MAX	  200
+
+static AVFrame *frame[MAX];
+static int n_frames;
+static struct strbuf text;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "bench_film: %s failed\n", what);
+	exit(1);
+}
+
+/* A sink that keeps each image as the encoder wants it. */
+static int keep(struct sink *sink, struct image *img, const struct image_info *info)
+{
+	struct yuv yuv;
+	AVFrame *f;
+
+	(void)sink;
+	if (n_frames == MAX)
+		die("keeping so many images");
+	f = frame[n_frames++] = av_frame_alloc();
+	f->format = AV_PIX_FMT_YUV420P;
+	f->width = img->width;
+	f->height = img->height;
+	if (av_frame_get_buffer(f, 0))
+		die("av_frame_get_buffer");
+	for (int i = 0; i < YUV_PLANES; i++) {
+		yuv.plane[i] = f->data[i];
+		yuv.stride_bytes[i] = f->linesize[i];
+	}
+	yuv_from_image(&yuv, img);
+	f->pts = (int64_t)(info->t_ns * 9 / 100000);
+	return 0;
+}
+
+static int kept(struct sink *sink, uint64_t end_ns, bool keep_it)
+{
+	(void)sink;
+	(void)end_ns;
+	(void)keep_it;
+	return 0;
+}
+
+static void generate(void)
+{
+	struct gen_options opt = GEN_DEFAULTS;
+	struct gen g;
+
+	opt.every_stack = true;
+	opt.snapshots = 30;
+	gen_init(&g, &opt);
+	gen_header(&g, &text);
+	for (uint32_t t = 0; t < opt.snapshots; t++)
+		gen_snapshot(&g, &text, t);
+	gen_deinit(&g);
+}
+
+/* The film into the sink that `open` makes; the file's size. */
+static void film(bool to_file)
+{
+	static const struct sink_ops ops = {keep, kept};
+	struct render_options opt = {.length_ns = 10000000000};
+	struct sink memory = {&ops}, *sink = &memory;
+	struct recording rec;
+	struct renderer *r;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/tmp/flamelapse-bench-%d.mp4", (int)getpid());
+	if (import_folded_text("bench", text.data, text.len, NULL, &rec) ||
+	    renderer_create(&rec, &opt, &r))
+		die("rendering");
+	if (to_file) {
+		struct mp4_options mp4 = {.width = renderer_width(r),
+					  .height = renderer_height(r),
+					  .fps = renderer_fps(r),
+					  .n_threads = N_THREADS};
+
+		if (sink_mp4_open(path, &mp4, &sink))
+			die("sink_mp4_open");
+	}
+	if (renderer_film(r, &sink, 1))
+		die("renderer_film");
+	renderer_destroy(r);
+	recording_deinit(&rec);
+	unlink(path);
+}
+
+static void encode(AVCodecContext *enc, const AVFrame *f, AVPacket *packet)
+{
+	if (avcodec_send_frame(enc, f))
+		die("avcodec_send_frame");
+	while (!avcodec_receive_packet(enc, packet))
+		av_packet_unref(packet);
+}
+
+static void encoder_alone(void)
+{
+	const AVCodec *codec = avcodec_find_encoder_by_name("libx264");
+	AVCodecContext *enc = avcodec_alloc_context3(codec);
+	AVPacket *packet = av_packet_alloc();
+
+	enc->width = frame[0]->width;
+	enc->height = frame[0]->height;
+	enc->pix_fmt = AV_PIX_FMT_YUV420P;
+	enc->time_base = (AVRational){1, 90000};
+	enc->framerate = (AVRational){30, 1};
+	enc->gop_size = 300;
+	enc->thread_count = N_THREADS;
+	av_opt_set(enc->priv_data, "preset", "veryfast", 0);
+	av_opt_set(enc->priv_data, "crf", "20", 0);
+	av_opt_set(enc->priv_data, "x264-params", "scenecut=0:bframes=0", 0);
+	if (avcodec_open2(enc, codec, NULL))
+		die("avcodec_open2");
+	for (int i = 0; i < n_frames; i++)
+		encode(enc, frame[i], packet);
+	encode(enc, NULL, packet);
+	av_packet_free(&packet);
+	avcodec_free_context(&enc);
+}
+
+int main(void)
+{
+	double alone[ROUNDS], whole[ROUNDS], start;
+
+	av_log_set_level(AV_LOG_QUIET);
+	generate();
+	film(false);
+	for (int i = 0; i < ROUNDS; i++) {
+		start = bench_now_ms();
+		encoder_alone();
+		alone[i] = bench_now_ms() - start;
+		start = bench_now_ms();
+		film(true);
+		whole[i] = bench_now_ms() - start;
+	}
+	bench_row("film 1080p, 1,500 stacks: images", n_frames, "", "");
+	bench_row("film 1080p, 1,500 stacks", bench_median(whole, ROUNDS) / n_frames, "ms an image",
+		  "");
+	bench_row("film 1080p, 1,500 stacks: time",
+		  bench_median(whole, ROUNDS) / bench_median(alone, ROUNDS), "x encoder alone",
+		  "<= 1.10");
+	for (int i = 0; i < n_frames; i++)
+		av_frame_free(&frame[i]);
+	strbuf_deinit(&text);
+	return 0;
+}
