@@ -38,7 +38,10 @@ static int drop_capabilities(void)
 	return syscall(SYS_capset, &head, none) ? -errno : 0;
 }
 
-/* Root that did not come through sudo stays root, which exec makes whole again. */
+/*
+ * Root that did not come through sudo stays root, capabilities and all: exec would give them back,
+ * and an exec that gains capabilities takes the events away from the process.
+ */
 static int become_invoking_user(void)
 {
 	unsigned int uid, gid;
@@ -50,7 +53,7 @@ static int become_invoking_user(void)
 		    setuid(uid))
 			return -errno;
 	}
-	return drop_capabilities();
+	return getuid() ? drop_capabilities() : 0;
 }
 
 static _Noreturn void child(struct command *cmd, char *const *argv,

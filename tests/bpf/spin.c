@@ -20,6 +20,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Compilers leave out the frame pointer in a function that calls nothing. */
+#define NEEDS_FRAME() __asm__ volatile("" ::"r"(__builtin_frame_address(0)))
+
 static double end_s;
 volatile uint64_t sink;
 
@@ -31,19 +34,19 @@ static double now_s(void)
 	return ts.tv_sec + ts.tv_nsec * 1e-9;
 }
 
-static __attribute__((noinline)) void spin_inner(long n)
+static __attribute__((noipa)) void spin_inner(long n)
 {
 	for (long i = 0; i < n; i++)
 		sink = sink * 31 + i;
-	__asm__ volatile("");
+	NEEDS_FRAME();
 }
 
-static __attribute__((noinline)) void spin_outer(void)
+static __attribute__((noipa)) void spin_outer(void)
 {
 	spin_inner(300000);
 	for (long i = 0; i < 100000; i++)
 		sink = sink * 31 + i;
-	__asm__ volatile("");
+	NEEDS_FRAME();
 }
 
 static void spin_for(double seconds)

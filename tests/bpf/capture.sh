@@ -1,0 +1,287 @@
+#!/bin/sh
+# The collector alone, on real samples: each option against a workload of known shape, and the
+# account of every snapshot.
+dump=$O/tests/tools/capture_dump
+spin=$O/tests/bpf/spin
+tmp=$(mktemp -d)
+n=0
+pids=
+cg=$tmp/cgroup2
+pin=/sys/fs/bpf/flamelapse-test-$$
+
+clean() {
+	for p in $pids; do kill -9 "$p" 2> /dev/null; done
+	wait 2> /dev/null
+	rmdir "$cg"/fl-$$/a/b "$cg"/fl-$$/a "$cg"/fl-$$ 2> /dev/null
+	mountpoint -q "$cg" && umount "$cg"
+	rm -rf "$tmp" "$pin" "$pin-2"
+}
+trap clean EXIT
+trap 'exit 1' INT TERM
+
+if [ "$(id -u)" != 0 ] || ! "$dump" -F 49 0.1 > "$tmp/out" 2> "$tmp/err"; then
+	echo "ok 1 - sampling # skip not permitted here: $(head -n 1 "$tmp/err")"
+	exit 0
+fi
+
+check() { # NAME CLAIM…
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		grep -v ^stack "$tmp/out" | tail -n 20 >&2
+		cat "$tmp/err" >&2
+	fi
+}
+skip() {
+	n=$((n + 1))
+	echo "ok $n - $1 # skip $2"
+}
+# A workload in the background; its pid is in $p. Sleeps until it is past exec.
+go() {
+	"$@" > /dev/null 2>&1 &
+	p=$!
+	pids="$pids $p"
+	sleep 0.1
+}
+stop() {
+	for q in "$@"; do kill -9 "$q" 2> /dev/null; wait "$q" 2> /dev/null; done
+}
+# Runs the collector. Every snapshot of every run must balance.
+run() {
+	timeout 20 "$dump" "$@" > "$tmp/out" 2> "$tmp/err"
+	status=$?
+	grep -q '^snapshot' "$tmp/out" && grep '^snapshot' "$tmp/out" | grep -qv 'exact=1$' &&
+		check "each account of '$*' is exact" false
+	return $status
+}
+has() { grep -q "$@" "$tmp/out"; }
+hasnt() { ! grep -q "$@" "$tmp/out"; }
+says() { grep -q "$@" "$tmp/err"; }
+fails() { # STATUS
+	[ "$status" = "$1" ] && [ "$(wc -l < "$tmp/err")" = 1 ] && has "failed status=$1" && hasnt ^snapshot
+}
+# The sum of a field of all snapshots.
+sum() { awk -v f="$1" '/^snapshot/ { for (i = 2; i <= NF; i++) { split($i, a, "="); if (a[1] == f) s += a[2] } } END { print s + 0 }' "$tmp/out"; }
+# Samples of a process, by pid: all, or those whose stack line matches.
+of() { awk -v pid="$1" -v like="${2:-.}" '/^process/ { split($2, i, "="); split($3, p, "="); if (p[2] == pid) mine[i[2]] = 1 }
+	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]] && $0 ~ like) s += c[2] } END { print s + 0 }' "$tmp/out"; }
+only() { [ "$(of "$1")" -gt 0 ] && [ "$(of "$1")" = "$(sum taken)" ] && [ "$(sum filtered)" -gt 0 ]; }
+
+go "$spin" 30; a=$p
+go "$spin" 30; b=$p
+
+# --- cutting ---
+run -F 199 -i 100 1
+check "cuts are exact" awk '/^started/ { split($NF, a, "="); start = a[2] }
+	/^snapshot/ { split($2, m, "="); split($3, l, "="); d = m[2] - start - k++ * 100000000
+		if (d > 512 || d < -512 || (last != "" && last > 100000512)) bad = 1; if (l[2] < 99999488) short++; last = l[2] }
+	END { exit bad || k < 10 || short > 1 }' "$tmp/out"
+check "nothing is lost, late or beyond bounds" has '^ended.*sideband_lost=0 late=0 beyond=0'
+check "expected in snapshots is all that was expected" has "^ended expected=$(sum expected) "
+check "the first 300 ms have samples" awk '/^snapshot/ && k++ < 3 { split($7, t, "="); split($6, e, "="); s += e[2] + t[2] } END { exit s == 0 }' "$tmp/out"
+
+# --- shares of a known chain ---
+run -p $a -F 999 1.5
+set -- $(nm -S "$spin" | awk '$4 == "spin_inner" || $4 == "spin_outer" { print $4, $1, $2 }')
+share() { awk -v n1="$1" -v s1="$2" -v l1="$3" -v n2="$4" -v s2="$5" -v l2="$6" '
+	function hex(h,  i, v) { v = 0; for (i = 1; i <= length(h); i++) v = v * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return v }
+	function in_it(f, s, l) { sub(/.*\+/, "", f); f = hex(f); return f >= hex(s) && f <= hex(s) + hex(l) }
+	/^stack/ { split($4, c, "="); sub(/user=/, "", $6); k = split($6, f, ";")
+		if (k < 3) next
+		if (in_it(f[1], s1, l1) && in_it(f[2], s2, l2)) x[n1 n2] += c[2]
+		if (in_it(f[1], s2, l2) && in_it(f[2], s1, l1)) x[n2 n1] += c[2]
+		if (in_it(f[1], s1, l1) && !in_it(f[2], s2, l2)) x[n1] += c[2]
+		if (in_it(f[1], s2, l2) && !in_it(f[2], s1, l1)) x[n2] += c[2] }
+	END { inner = x["spin_innerspin_outer"]; outer = x["spin_outer"]; all = inner + outer
+		print inner, outer > "/dev/stderr"; exit !(all > 300 && inner > 0.68 * all && inner < 0.82 * all) }' "$tmp/out"; }
+check "a known chain has its known shares" share "$@"
+check "stacks end where main returns to in libc" awk '/^module/ && /libc\.so/ { split($2, i, "="); libc = i[2] }
+	/^stack/ { all++; k = split($6, f, ";"); if (f[k] ~ "^" libc "\\+") ok++ } END { exit !(all && ok > 0.9 * all) }' "$tmp/out"
+
+# --- filters ---
+check "-p: only that process" only $a
+check "-p: not the other" [ "$(of $b)" = 0 ]
+run -p $a,$b -F 199 0.5
+check "-p: a list" [ "$(of $a)" -gt 0 -a "$(of $b)" -gt 0 ]
+stop $a $b
+go taskset -c 0 "$spin" 30 1; a=$p
+run -p $a -C 0 -F 499 0.8
+all=$(of $a)
+run -L $a -C 0 -F 499 0.8
+one=$(of $a)
+check "-p has all threads, -L one ($one of $all)" [ "$one" -gt $((all * 30 / 100)) -a "$one" -lt $((all * 70 / 100)) ]
+run -C 0 -F 199 0.5
+check "-C: the CPU where it runs" [ "$(of $a)" -gt 0 ]
+check "-C: one CPU" has '^started.* cpus=1 '
+if [ "$(nproc)" -gt 1 ]; then
+	run -C 1 -F 199 0.5
+	check "-C: the CPU where it does not" [ "$(of $a)" = 0 ]
+fi
+run -C 4095
+check "-C: one that is not there" fails 1
+
+# --- rates: CPU 0 is busy, so that its ticks come ---
+run -C 0 -F 100 1; low=$(sum expected)
+check "-F: undelivered is known, and small" awk '/^ended/ { split($2, e, "="); split($3, u, "="); exit !(u[2] >= 0 && u[2] <= 0.2 * e[2] + 2) }' "$tmp/out"
+run -C 0 -F 400 1; high=$(sum expected)
+check "-F: four times the rate ($low, $high)" [ $high -gt $((low * 3)) -a $high -lt $((low * 5)) ]
+run -C 0 -c 2500000 1; period=$(sum expected)
+check "-c: a period of 2.5 ms is 400 Hz ($period)" [ $period -gt $((high / 2)) -a $period -lt $((high * 2)) ]
+check "-c: no rate, so nothing is known to be undelivered" has '^ended.*undelivered=-1'
+run -C 0 -c 5 0.1
+check "-c: raised to 10,000 ns, with a word" has '^started.*freq=0 period=10000 '
+check "-c: the word" says 'raised to 10000 ns'
+run -F 2000000 0.3
+check "-F: above the sysctl" fails 2
+check "-F: the sysctl is named" says 'kernel.perf_event_max_sample_rate'
+run -e -F 99 0.3
+if has '^started event=1'; then
+	skip "-e cycles falls back" "this machine has cycles"
+else
+	check "-e cycles falls back with one line" [ "$(wc -l < "$tmp/err")" = 1 -a -n "$(grep '^snapshot' "$tmp/out")" ]
+fi
+stop $a
+
+# --- parts of stacks ---
+go "$spin" syscalls 30; a=$p
+run -p $a -F 299 0.5
+check "both stacks" [ "$(of $a 'kernel=[1-9].*user=[1-9]')" -gt 0 ]
+run -p $a -U -F 299 0.5
+check "-U: no kernel stacks, all samples" [ "$(of $a 'kernel=0')" = "$(sum taken)" -a "$(of $a 'user=[1-9]')" -gt 0 ]
+run -p $a -K -F 299 0.5
+check "-K: no user stacks, all samples" [ "$(of $a 'flags=1 .*user=$')" = "$(sum taken)" -a "$(of $a 'kernel=[1-9]')" -gt 0 ]
+run -U -K 0.2
+check "-U and -K together" fails 2
+stop $a
+sleep 0.2
+run -F 499 0.5
+idle=$(sum idle)
+check "idle is no process" hasnt '^process .*pid=0 '
+run -I -F 499 0.5
+if [ "$idle" = 0 ]; then
+	skip "-I" "no CPU is idle here"
+else
+	check "-I: idle samples are kept" [ "$(of 0)" -gt 0 -a "$(sum idle)" = 0 ]
+fi
+
+# --- sets ---
+mkdir "$cg"
+mount -t cgroup2 none "$cg" 2> /dev/null
+if mountpoint -q "$cg" && mkdir -p "$cg/fl-$$/a/b"; then
+	go "$spin" 30; a=$p
+	go "$spin" 30; b=$p
+	echo $a > "$cg/fl-$$/a/b/cgroup.procs"
+	run -g "$cg/fl-$$/a" -F 199 0.5
+	check "--cgroup: its processes, descendants included" only $a
+	mkdir "$cg/fl-$$/c"
+	run -g "$cg/fl-$$/c" -F 199 0.3
+	check "--cgroup: an empty one" [ "$(sum taken)" = 0 -a "$(sum filtered)" -gt 0 ]
+	rmdir "$cg/fl-$$/c"
+	bpftool map create "$pin" type hash key 8 value 8 entries 4 name fl_test
+	id=$(stat -c %i "$cg/fl-$$/a/b")
+	hex() { for i in 0 8 16 24 32 40 48 56; do printf '%d ' $((($1 >> i) & 255)); done; }
+	bpftool map update pinned "$pin" key $(hex "$id") value 1 0 0 0 0 0 0 0
+	run -G "$pin" -F 199 0.5
+	check "--cgroupmap: the cgroups in it" only $a
+	stop $a $b
+else
+	skip "--cgroup, --cgroupmap" "no cgroup v2 can be mounted"
+fi
+run -g /proc 0.2
+check "--cgroup: not one" fails 1
+run -G "$pin-not" 0.2
+check "--cgroupmap: a missing one is refused by name" fails 1
+check "--cgroupmap: the name" says "$pin-not"
+go unshare -m "$spin" 30; a=$p
+go "$spin" 30; b=$p
+if bpftool map create "$pin-2" type hash key 8 value 4 entries 4 name fl_test &&
+	bpftool map update pinned "$pin-2" key $(hex "$(stat -L -c %i /proc/$a/ns/mnt)") value 1 0 0 0; then
+	run -M "$pin-2" -F 199 0.5
+	check "--mntnsmap: the mount namespaces in it" only $a
+else
+	check "--mntnsmap" false
+fi
+run -M "$pin-not" 0.2
+check "--mntnsmap: a missing one is refused by name" fails 1
+run -p 4194305 0.2
+check "-p: an unknown process" fails 1
+stop $a
+
+# --- bounds ---
+run -p $b -F 999 -H 2 0.6
+check "--hash-storage-size" [ "$(sum hash_storage)" -gt 0 -a "$(sum stacks)" = 2 ]
+run -p $b -F 999 -S 2 0.6
+check "--stack-storage-size" [ "$(sum stack_storage)" -gt 0 -a "$(sum hash_storage)" = 0 -a "$(sum stacks)" = 2 ]
+
+# --- a command and what it forks; $b still runs beside it ---
+run -F 299 10 -- "$spin" fork 0.6
+check "a command: its grandchild is sampled" awk '/^process .*comm=spin$/ { split($2, i, "="); mine[i[2]] = 1 }
+	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]]) s += c[2] } END { exit !(s > 50) }' "$tmp/out"
+check "a command: nothing else" [ "$(of $b)" = 0 ]
+check "a command: its status, and no rate" has '^ended.*undelivered=-1 status=768'
+run -A -F 299 10 -- "$spin" 0.5
+check "a command with --all-cpus: the others too" [ "$(of $b)" -gt 0 ]
+check "a command with --all-cpus: its status" has '^ended.*status=768'
+run 1 -- /nonexistent/command
+check "a command that is not there" fails 1
+check "a command: the error" has 'errno=2'
+run -F 99 0.3 -- sh -c 'trap "" TERM; sleep 20 & echo $! > '"$tmp/left"'; wait'
+check "a command that outlasts us is left alone" kill -0 "$(cat "$tmp/left")"
+check "and its status is not known" has '^ended.*status=-1'
+kill -9 "$(cat "$tmp/left")"
+SUDO_UID=65534 SUDO_GID=65534 run -F 99 5 -- sh -c 'id -u > /dev/null; grep -q "^Uid:.65534" /proc/self/status && grep -q "^CapEff:.0*$" /proc/self/status && grep -q "^SigIgn:.0*$" /proc/self/status'
+check "a command runs as who called sudo, without capabilities" has '^ended.*status=0'
+stop $b
+
+# --- names of what was mapped ---
+run -F 999 10 -- "$spin" short 15
+check "short-lived processes have their mappings" awk '/^process .*new=1 comm=spin$/ { k++; split($2, i, "="); mine[i[2]] = 1 }
+	/^stack/ { split($2, i, "="); split($3, f, "="); split($4, c, "="); if (mine[i[2]]) { all += c[2]; if (int(f[2] / 4) % 2) broken += c[2] } }
+	END { exit !(k >= 10 && all > 50 && broken < 0.1 * all) }' "$tmp/out"
+go "$spin" jit 30; a=$p
+run -p $a -F 199 0.5
+check "JIT code is the process's own module" has '^module .*kind=4 .*path=\[jit\]'
+check "its perf map comes along" has '^perfmap .*made_at_run_time'
+stop $a
+rm -f "/tmp/perf-$a.map"
+cp "$spin" "$tmp/gone"
+go "$tmp/gone" 30; a=$p
+rm "$tmp/gone"
+run -p $a -F 199 0.4
+check "a deleted program is still opened" has "^module .*kind=1 .*file=1 path=$tmp/gone\$"
+stop $a
+if unshare -pf --mount-proc true 2> /dev/null; then
+	unshare -pf --mount-proc sh -c "'$spin' 1 & sleep 0.1; exec '$dump' -p \$! -F 199 0.5" > "$tmp/out" 2> "$tmp/err"
+	check "inside a PID namespace" [ "$(sum taken)" -gt 0 -a "$(sum filtered)" -gt 0 ]
+	check "pids are those of the namespace" awk '/^process/ { split($3, p, "="); if (p[2] > 20) bad = 1; k++ } END { exit bad || !k }' "$tmp/out"
+else
+	skip "inside a PID namespace" "none can be made"
+fi
+
+# --- the end ---
+"$dump" -F 99 20 > "$tmp/out" 2> "$tmp/err" &
+main=$!
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	sleep 0.1
+	has '^started' && break
+done
+collector=$(sed -n 's/^collector pid=//p' "$tmp/out")
+check "there is a collector" kill -0 "$collector"
+kill -9 $main
+wait $main 2> /dev/null
+for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+	kill -0 "$collector" 2> /dev/null || break
+	sleep 0.1
+done
+check "main killed: no process is left behind" [ ! -e "/proc/$collector" ]
+"$dump" -q -F 99 20 > "$tmp/out" 2> "$tmp/err" &
+main=$!
+sleep 0.5
+kill -9 "$(sed -n 's/^collector pid=//p' "$tmp/out")"
+wait $main
+check "collector killed: main sees the end" [ $? = 1 ]
+echo "1..$n"
