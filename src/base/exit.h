@@ -28,8 +28,11 @@ static inline enum exit_status exit_status(int err)
 	case EPIPE:
 		return EXIT_OK;
 	case EBADMSG:
+	case EMEDIUMTYPE: /* of an input: it is something else */
 	case ENODATA: /* of an input: there is nothing in it */
 		return EXIT_DAMAGED;
+	case ENOMSG: /* a good recording without samples */
+		return EXIT_NOTHING;
 	case ENOSPC:
 	case EDQUOT:
 		return EXIT_NO_SPACE;

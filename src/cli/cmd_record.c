@@ -45,7 +45,7 @@ struct session {
 	struct recording_meta meta;
 	struct dict dict;
 	struct assemble *assemble;
-	struct store *store;
+	struct store_writer *store;
 	struct snapshot snapshot;
 
 	uint64_t start_mono_ns, last_progress_ns;
@@ -325,7 +325,6 @@ static void take_signal(struct session *s)
 	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
 		if (s->stopping && info.ssi_signo != SIGHUP) {
 			log_progress_end();
-			store_destroy(s->store);
 			log_error("stopped at once; '%s' can be read up to its last snapshot",
 				  s->path);
 			_exit(EXIT_FAILED);
@@ -420,17 +419,15 @@ static void tell_account(const struct session *s)
 
 static int finish_recording(struct session *s, int err)
 {
+	int e;
+
 	if (!s->store)
 		return err;
 	s->meta.command_status = s->end.command_status;
 	s->meta.undelivered = s->ended ? s->end.undelivered : -1;
-	if (!err)
-		err = store_set_meta(s->store, &s->meta);
-	if (!err)
-		err = store_finish(s->store);
-	store_destroy(s->store);
+	e = store_finish(s->store, &s->meta);
 	s->store = NULL;
-	return err;
+	return err ? err : e;
 }
 
 /* A machine in trouble needs its CPUs for other things than a film. */
@@ -485,7 +482,6 @@ static void end(struct session *s)
 		log_note("the recording was kept: %s", s->path);
 	else if (s->is_temporary && s->started)
 		unlink(s->path);
-	store_destroy(s->store);
 	if (s->collector)
 		collector_join(s->collector);
 	assemble_destroy(s->assemble);

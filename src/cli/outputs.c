@@ -87,7 +87,7 @@ static int write_pictures(const struct options *opt, struct recording *rec)
 
 	if (err == -ENODATA) {
 		log_error("the recording holds no samples, so there is nothing to draw");
-		return err;
+		return -ENOMSG;
 	}
 	if (err) {
 		log_error("cannot read the recording: %s", strerror(-err));

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,499 +10,604 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/outfile.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "profile/functions.h"
 #include "store/chunk.h"
-#include "store/schema.h"
+#include "store/format.h"
+#include "store/recover.h"
 
-#define TOP_FUNCTIONS 100
-#define CHECKPOINT_NS 10000000000ull
+/* Small pages fill better with blobs of 2 KB, large ones cost more of the log at each commit. */
+#define PAGE_BYTES "8192"
+/* Beyond this the log is moved over at once, however young it is. */
+#define LOG_MAX_PAGES 4096
 
 enum statement {
-	ADD_MODULE,
-	ADD_FRAME,
-	ADD_NODE,
-	ADD_PROCESS,
-	ADD_SNAPSHOT,
-	ADD_CHUNK,
-	ADD_TOP,
-	SET_META,
 	BEGIN,
 	COMMIT,
+	META,
+	MODULE,
+	FRAME,
+	NODE,
+	PROCESS,
+	SNAPSHOT,
+	CHUNK,
+	TOP,
 	STATEMENTS
 };
 
 static const char *const statements[STATEMENTS] = {
-    [ADD_MODULE] = "INSERT INTO module VALUES(?, ?, ?)",
-    [ADD_FRAME] = "INSERT INTO frame VALUES(?, ?, ?, ?)",
-    [ADD_NODE] = "INSERT INTO node VALUES(?, ?, ?)",
-    [ADD_PROCESS] = "INSERT INTO process VALUES(?, ?, ?, ?, ?)",
-    [ADD_SNAPSHOT] = "INSERT INTO snapshot VALUES("
-		     "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    [ADD_CHUNK] = "INSERT INTO chunk VALUES(?, ?, ?)",
-    [ADD_TOP] = "INSERT INTO top VALUES(?, ?, ?, ?)",
-    [SET_META] = "INSERT OR REPLACE INTO meta VALUES(?, ?)",
     [BEGIN] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
+    [META] = "INSERT OR REPLACE INTO meta VALUES(?, ?)",
+    [MODULE] = "INSERT INTO module VALUES(?, ?, ?)",
+    [FRAME] = "INSERT INTO frame VALUES(?, ?, ?, ?)",
+    [NODE] = "INSERT INTO node VALUES(?, ?, ?)",
+    [PROCESS] = "INSERT INTO process VALUES(?, ?, ?, ?, ?)",
+    [SNAPSHOT] = "INSERT INTO snapshot VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		 " ?, ?, ?, ?, ?, ?, ?)",
+    [CHUNK] = "INSERT INTO chunk VALUES(?, ?)",
+    [TOP] = "INSERT INTO top VALUES(?, ?, ?, ?)",
 };
 
-/* Self and total of a function in the snapshot that is being written. */
-struct function {
-	uint64_t self, total;
-	uint32_t frame, seen; /* seen: the stack that counted it last */
-};
-
-struct store {
-	sqlite3 *db;
+struct store_writer {
 	char *path;
+	sqlite3 *db;
 	sqlite3_stmt *stmt[STATEMENTS];
-	size_t n_modules, n_frames, n_nodes, n_processes, n_snapshots; /* written */
-	struct chunk chunk;
-	struct function *function; /* by frame */
-	size_t cap_functions;
-	uint32_t *used; /* frames that occur in the snapshot */
-	size_t n_used, cap_used;
-	uint64_t checkpoint_ns;
-	bool has_wal, failed;
+	struct chunk_coder *coder;
+	struct functions functions;
+	struct strbuf new_rows; /* what dict_crc is made of */
+	struct format_row last; /* the snapshot that was committed last */
+	struct account sum;
+	uint64_t n_snapshots;
+	uint64_t synced_ns, checkpoint_ns;
+	bool has_log, syncs;
 };
 
-static int translate(sqlite3 *db)
+static uint64_t now_ns(void)
 {
-	int sys = sqlite3_system_errno(db);
+	struct timespec ts;
 
-	switch (sqlite3_errcode(db) & 0xff) {
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+}
+
+static int error_of(sqlite3 *db, int rc)
+{
+	int sys = db ? sqlite3_system_errno(db) : 0;
+
+	switch (rc & 0xff) {
 	case SQLITE_OK:
-	case SQLITE_ROW:
 	case SQLITE_DONE:
+	case SQLITE_ROW:
 		return 0;
 	case SQLITE_FULL:
-		return -ENOSPC;
+		return sys == EDQUOT ? -EDQUOT : -ENOSPC;
 	case SQLITE_NOMEM:
 		return -ENOMEM;
-	case SQLITE_READONLY:
-		return -EROFS;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return -EBUSY;
+	case SQLITE_READONLY:
+		return -EROFS;
 	case SQLITE_CANTOPEN:
 	case SQLITE_IOERR:
+	case SQLITE_PERM:
 		return sys ? -sys : -EIO;
 	default:
 		return -EIO;
 	}
 }
 
-/* Tells of the failure once, and refuses what follows. */
-static int fail(struct store *st, const char *what)
+static const char *way_out(int err)
 {
-	int err = translate(st->db);
+	switch (-err) {
+	case EEXIST:
+		return "it is no recording, so it is not overwritten; remove it, or name another "
+		       "file";
+	case EBUSY:
+		return "another flamelapse is recording to it; name another file";
+	case ENOSPC:
+	case EDQUOT:
+		return "no space left on the device; it is readable up to the last snapshot";
+	case EINVAL:
+		return "a snapshot that contradicts itself was refused";
+	default:
+		return strerror(-err);
+	}
+}
 
-	if (!err)
-		err = -EIO;
-	if (!st->failed && err == -ENOSPC)
-		log_error("cannot %s '%s': the disk is full; it can be read up to its last "
-			  "snapshot",
-			  what, st->path);
-	else if (!st->failed && err == -EBUSY)
-		log_error("cannot %s '%s': another program is using it", what, st->path);
-	else if (!st->failed)
-		log_error("cannot %s '%s': %s", what, st->path, strerror(-err));
-	st->failed = true;
+static int fail(const char *path, int err)
+{
+	log_error("cannot write '%s': %s", path, way_out(err));
 	return err;
 }
 
-static int run(struct store *st, const char *sql)
+static int run(sqlite3 *db, const char *sql)
 {
-	return sqlite3_exec(st->db, sql, NULL, NULL, NULL);
+	return error_of(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
-static int step(struct store *st, enum statement which)
+/* Binds what `types` says: i an int64_t, s a text, b a blob and its size. */
+static int insert(struct store_writer *w, enum statement which, const char *types, ...)
 {
-	int rc = sqlite3_step(st->stmt[which]);
+	sqlite3_stmt *st = w->stmt[which];
+	va_list ap;
+	int rc;
 
-	sqlite3_reset(st->stmt[which]);
-	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
-}
+	va_start(ap, types);
+	for (int i = 1; *types; types++, i++) {
+		if (*types == 'i') {
+			sqlite3_bind_int64(st, i, va_arg(ap, int64_t));
+		} else if (*types == 's') {
+			sqlite3_bind_text(st, i, va_arg(ap, const char *), -1, SQLITE_STATIC);
+		} else {
+			const void *blob = va_arg(ap, const void *);
 
-static void bind_int(struct store *st, enum statement which, int at, uint64_t v)
-{
-	sqlite3_bind_int64(st->stmt[which], at, (sqlite3_int64)v);
-}
-
-static void bind_text(struct store *st, enum statement which, int at, const char *s)
-{
-	sqlite3_bind_text(st->stmt[which], at, s, -1, SQLITE_STATIC);
-}
-
-/* 0 where the name is free to be written: nothing, an empty file, or a recording. */
-static int check_target(const char *path)
-{
-	static const char magic[] = "SQLite format 3";
-	unsigned char head[100] = {0};
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), err = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return errno == ENOENT ? 0 : -errno;
-	n = read(fd, head, sizeof(head));
-	if (fstat(fd, &st))
-		err = -errno;
-	else if (S_ISDIR(st.st_mode))
-		err = -EISDIR;
-	else if (!S_ISREG(st.st_mode))
-		err = -EEXIST;
-	else if (n && (memcmp(head, magic, sizeof(magic)) ||
-		       (uint32_t)(head[68] << 24 | head[69] << 16 | head[70] << 8 | head[71]) !=
-			   STORE_APPLICATION_ID))
-		err = -EEXIST;
-	close(fd);
-	return err;
-}
-
-/* The new file takes the name at once: who reads the old one keeps it. */
-static int make_room(const char *path)
-{
-	static const char *const beside[] = {"", "-wal", "-shm", "-journal"};
-	int err = check_target(path), fd;
-
-	for (size_t i = 0; !err && i < ARRAY_SIZE(beside); i++) {
-		char *name = xasprintf("%s%s", path, beside[i]);
-
-		if (unlink(name) && errno != ENOENT)
-			err = -errno;
-		free(name);
-	}
-	if (err)
-		return err;
-	fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
-static int open_database(struct store *st)
-{
-	static const char *const schema[] = {STORE_SCHEMA};
-	char sql[128];
-
-	if (sqlite3_open_v2(st->path, &st->db, SQLITE_OPEN_READWRITE, NULL))
-		return fail(st, "create");
-	sqlite3_extended_result_codes(st->db, 1);
-	snprintf(sql, sizeof(sql), "PRAGMA application_id=%d; PRAGMA user_version=%d",
-		 STORE_APPLICATION_ID, STORE_VERSION);
-	if (run(st, "PRAGMA page_size=8192; PRAGMA locking_mode=NORMAL") || run(st, sql))
-		return fail(st, "create");
-	/* With a WAL a commit is one write, and a killed writer loses nothing that was written. */
-	st->has_wal = false;
-	run(st, "PRAGMA journal_mode=WAL");
-	sqlite3_stmt *q;
-	if (!sqlite3_prepare_v2(st->db, "PRAGMA journal_mode", -1, &q, NULL)) {
-		st->has_wal = sqlite3_step(q) == SQLITE_ROW &&
-			      !strcmp((const char *)sqlite3_column_text(q, 0), "wal");
-		sqlite3_finalize(q);
-	}
-	if (run(st, st->has_wal ? "PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=0"
-				: "PRAGMA journal_mode=TRUNCATE; PRAGMA synchronous=FULL") ||
-	    run(st, "BEGIN"))
-		return fail(st, "create");
-	for (size_t i = 0; i < ARRAY_SIZE(schema); i++)
-		if (run(st, schema[i]))
-			return fail(st, "create");
-	for (int i = 0; i < STATEMENTS; i++)
-		if (sqlite3_prepare_v3(st->db, statements[i], -1, SQLITE_PREPARE_PERSISTENT,
-				       &st->stmt[i], NULL))
-			return fail(st, "create");
-	return 0;
-}
-
-static int set(struct store *st, const char *key, const char *text, int64_t number)
-{
-	bind_text(st, SET_META, 1, key);
-	if (text)
-		bind_text(st, SET_META, 2, text);
-	else
-		bind_int(st, SET_META, 2, (uint64_t)number);
-	return step(st, SET_META);
-}
-
-static int write_host(struct store *st, const struct recording_meta *m)
-{
-	sqlite3_stmt *q;
-	int rc = sqlite3_prepare_v2(st->db, "INSERT OR REPLACE INTO host VALUES(1, ?, ?, ?, ?, ?)",
-				    -1, &q, NULL);
-
-	if (rc)
-		return rc;
-	sqlite3_bind_text(q, 1, m->host, -1, SQLITE_STATIC);
-	sqlite3_bind_text(q, 2, m->kernel, -1, SQLITE_STATIC);
-	sqlite3_bind_text(q, 3, m->arch, -1, SQLITE_STATIC);
-	sqlite3_bind_int64(q, 4, m->online_cpus);
-	sqlite3_bind_int64(q, 5, m->utc_offset_s);
-	sqlite3_step(q);
-	return sqlite3_finalize(q);
-}
-
-static int write_meta(struct store *st, const struct recording_meta *m)
-{
-	return set(st, "min_reader", NULL, STORE_MIN_READER) || set(st, "version", m->version, 0) ||
-	       set(st, "command", m->command, 0) ||
-	       set(st, "command_status", NULL, m->command_status) ||
-	       set(st, "event", m->event, 0) || set(st, "filter", m->filter, 0) ||
-	       set(st, "unwinder", m->unwinder, 0) || set(st, "freq_hz", NULL, m->freq_hz) ||
-	       set(st, "period_ns", NULL, (int64_t)m->period_ns) ||
-	       set(st, "interval_ns", NULL, (int64_t)m->interval_ns) ||
-	       set(st, "follows_command", NULL, m->follows_command) ||
-	       set(st, "includes_idle", NULL, m->includes_idle) ||
-	       set(st, "undelivered", NULL, m->undelivered) ||
-	       set(st, "finished", NULL, m->finished) || write_host(st, m);
-}
-
-int store_create(const char *path, const struct recording_meta *meta, struct store **ret)
-{
-	struct store *st;
-	int err = make_room(path);
-
-	if (err == -EEXIST)
-		log_error("'%s' is there and is no recording: give another name, or remove it",
-			  path);
-	else if (err)
-		log_error("cannot create '%s': %s", path, strerror(-err));
-	if (err)
-		return err;
-	st = xcalloc(1, sizeof(*st));
-	st->path = xstrdup(path);
-	st->n_nodes = 1; /* the empty stack is understood */
-	err = open_database(st);
-	if (!err && (write_meta(st, meta) || step(st, COMMIT)))
-		err = fail(st, "create");
-	if (err) {
-		store_destroy(st);
-		unlink(path);
-		return err;
-	}
-	*ret = st;
-	return 0;
-}
-
-static int write_names(struct store *st, const struct dict *d)
-{
-	for (; st->n_modules < d->n_modules; st->n_modules++) {
-		const struct module *m = &d->module[st->n_modules];
-
-		bind_int(st, ADD_MODULE, 1, st->n_modules);
-		bind_text(st, ADD_MODULE, 2, dict_text(d, m->path));
-		sqlite3_bind_blob(st->stmt[ADD_MODULE], 3, m->build_id, m->build_id_size,
-				  SQLITE_STATIC);
-		if (step(st, ADD_MODULE))
-			return -1;
-	}
-	for (; st->n_frames < d->n_frames; st->n_frames++) {
-		const struct frame *f = &d->frame[st->n_frames];
-
-		bind_int(st, ADD_FRAME, 1, st->n_frames);
-		bind_text(st, ADD_FRAME, 2, dict_text(d, f->name));
-		bind_int(st, ADD_FRAME, 3, f->module);
-		bind_int(st, ADD_FRAME, 4, f->kind);
-		if (step(st, ADD_FRAME))
-			return -1;
-	}
-	for (; st->n_processes < d->n_processes; st->n_processes++) {
-		const struct process *p = &d->process[st->n_processes];
-
-		bind_int(st, ADD_PROCESS, 1, st->n_processes);
-		bind_int(st, ADD_PROCESS, 2, p->pid);
-		bind_text(st, ADD_PROCESS, 3, dict_text(d, p->comm));
-		bind_int(st, ADD_PROCESS, 4, p->is_kernel);
-		bind_int(st, ADD_PROCESS, 5, p->start_ns);
-		if (step(st, ADD_PROCESS))
-			return -1;
-	}
-	return 0;
-}
-
-static int write_nodes(struct store *st, const struct dict *d)
-{
-	for (; st->n_nodes < d->n_nodes; st->n_nodes++) {
-		bind_int(st, ADD_NODE, 1, st->n_nodes);
-		bind_int(st, ADD_NODE, 2, d->node[st->n_nodes].parent);
-		bind_int(st, ADD_NODE, 3, d->node[st->n_nodes].frame);
-		if (step(st, ADD_NODE))
-			return -1;
-	}
-	return 0;
-}
-
-static int write_info(struct store *st, const struct snapshot_info *info)
-{
-	const struct account *a = &info->account;
-	const uint64_t head[] = {st->n_snapshots, info->t0_ns,	 info->t1_ns,
-				 info->mono_ns,	  info->boot_ns, a->expected,
-				 a->taken,	  a->idle,	 a->filtered};
-	const uint64_t tail[] = {a->complete, a->truncated, a->kernel_only};
-	int at = 1;
-
-	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
-		bind_int(st, ADD_SNAPSHOT, at++, head[i]);
-	for (int i = 0; i < LOSSES; i++)
-		bind_int(st, ADD_SNAPSHOT, at++, a->lost[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(tail); i++)
-		bind_int(st, ADD_SNAPSHOT, at++, tail[i]);
-	return step(st, ADD_SNAPSHOT);
-}
-
-static int by_self(const void *pa, const void *pb, void *arg)
-{
-	const struct function *f = arg;
-	const struct function *a = &f[*(const uint32_t *)pa], *b = &f[*(const uint32_t *)pb];
-
-	if (a->self != b->self)
-		return a->self > b->self ? -1 : 1;
-	return a->frame < b->frame ? -1 : a->frame > b->frame;
-}
-
-/* A function that calls itself is counted once a stack. */
-static void count_functions(struct store *st, const struct dict *d, const struct snapshot *s)
-{
-	size_t old = st->cap_functions;
-
-	st->function = xgrow(st->function, &st->cap_functions, d->n_frames, sizeof(*st->function));
-	memset(st->function + old, 0, (st->cap_functions - old) * sizeof(*st->function));
-	st->n_used = 0;
-	for (size_t i = 0; i < s->n_entries; i++) {
-		const struct entry *e = &s->entry[i];
-
-		for (uint32_t n = e->node; n; n = d->node[n].parent) {
-			struct function *f = &st->function[d->node[n].frame];
-
-			if (f->seen == i + 1)
-				continue;
-			if (!f->total) {
-				st->used = xgrow(st->used, &st->cap_used, st->n_used + 1,
-						 sizeof(*st->used));
-				st->used[st->n_used++] = f->frame = d->node[n].frame;
-			}
-			f->seen = (uint32_t)i + 1;
-			f->total += e->count;
+			sqlite3_bind_blob64(st, i, blob ? blob : "", va_arg(ap, size_t),
+					    SQLITE_STATIC);
 		}
-		if (e->node)
-			st->function[d->node[e->node].frame].self += e->count;
 	}
+	va_end(ap);
+	rc = sqlite3_step(st);
+	sqlite3_reset(st);
+	return error_of(w->db, rc);
 }
 
-static int write_top(struct store *st, const struct dict *d, const struct snapshot *s)
+static int begin(struct store_writer *w)
 {
-	uint64_t least = s->info.account.taken / 200;
+	return insert(w, BEGIN, "");
+}
+
+/* Ends the transaction: as if it had never begun where err is set, or becomes set. */
+static int end(struct store_writer *w, int err)
+{
+	if (!err)
+		err = insert(w, COMMIT, "");
+	if (err && !sqlite3_get_autocommit(w->db))
+		run(w->db, "ROLLBACK");
+	return err;
+}
+
+static int put_meta(struct store_writer *w, const struct recording_meta *from, bool finished)
+{
+	struct recording_meta meta = *from;
+	int64_t snapshots = finished ? (int64_t)w->n_snapshots : -1;
 	int err = 0;
 
-	count_functions(st, d, s);
-	if (st->n_used)
-		qsort_r(st->used, st->n_used, sizeof(*st->used), by_self, st->function);
-	for (size_t i = 0; i < st->n_used; i++) {
-		struct function *f = &st->function[st->used[i]];
+	meta.finished = finished;
+	for (size_t i = 0; i < format_n_fields && !err; i++) {
+		const struct format_field *f = &format_fields[i];
 
-		if (!err && i < TOP_FUNCTIONS && f->self && f->self >= least) {
-			bind_int(st, ADD_TOP, 1, st->n_snapshots);
-			bind_int(st, ADD_TOP, 2, f->frame);
-			bind_int(st, ADD_TOP, 3, f->self);
-			bind_int(st, ADD_TOP, 4, f->total);
-			err = step(st, ADD_TOP);
-		}
-		*f = (struct function){0};
+		err = f->type == FORMAT_TEXT ? insert(w, META, "ss", f->key, *format_text(&meta, f))
+					     : insert(w, META, "si", f->key, format_get(&meta, f));
+	}
+	if (!err)
+		err = insert(w, META, "si", format_owns[FORMAT_OWN_MIN_READER],
+			     (int64_t)FORMAT_MIN_READER);
+	if (!err)
+		err = insert(w, META, "si", format_owns[FORMAT_OWN_SNAPSHOTS], snapshots);
+	if (!err)
+		err = insert(w, META, "si", format_owns[FORMAT_OWN_CRC],
+			     (int64_t)format_meta_crc(&meta, snapshots));
+	return err;
+}
+
+static int open_db(struct store_writer *w, const char *path, const char *vfs)
+{
+	int rc = sqlite3_open_v2(path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs);
+
+	sqlite3_extended_result_codes(w->db, 1);
+	return error_of(w->db, rc);
+}
+
+static int prepare(struct store_writer *w, enum statement first, enum statement last)
+{
+	int err = 0;
+
+	for (int i = first; i <= (int)last && !err; i++)
+		err = error_of(w->db,
+			       sqlite3_prepare_v3(w->db, statements[i], -1,
+						  SQLITE_PREPARE_PERSISTENT, &w->stmt[i], NULL));
+	return err;
+}
+
+static void close_db(struct store_writer *w)
+{
+	for (int i = 0; i < STATEMENTS; i++) {
+		sqlite3_finalize(w->stmt[i]);
+		w->stmt[i] = NULL;
+	}
+	sqlite3_close(w->db);
+	w->db = NULL;
+}
+
+/* The empty recording, in a file that nobody else knows yet: without locks and without a journal.
+ */
+static int write_schema(struct store_writer *w, const char *temp, const struct recording_meta *meta)
+{
+	struct strbuf sql = {0};
+	int err = open_db(w, temp, "unix-none");
+
+	strbuf_addf(&sql,
+		    "PRAGMA page_size=" PAGE_BYTES "; PRAGMA journal_mode=OFF;"
+		    "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN;",
+		    FORMAT_APPLICATION_ID, FORMAT_VERSION);
+	for (size_t i = 0; i < format_n_tables; i++)
+		strbuf_addf(&sql, "%s;", format_tables[i].sql);
+	if (!err)
+		err = run(w->db, strbuf_str(&sql));
+	if (!err)
+		err = prepare(w, BEGIN, META);
+	if (!err)
+		err = put_meta(w, meta, false);
+	if (!err)
+		err = insert(w, COMMIT, "");
+	close_db(w);
+	strbuf_deinit(&sql);
+	return err;
+}
+
+/* Whether the name is free for us: 0, -EEXIST or -EBUSY. */
+static int look_before(const char *path)
+{
+	struct stat st;
+	int fd, err = 0;
+
+	if (stat(path, &st))
+		return errno == ENOENT ? 0 : -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EEXIST;
+	if (!st.st_size)
+		return 0;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (!recover_is_recording(fd))
+		err = -EEXIST;
+	else if (recover_is_locked(fd))
+		err = -EBUSY;
+	close(fd);
+	return err;
+}
+
+static void remove_beside(const char *path)
+{
+	static const char *const suffix[] = {"-wal", "-journal", "-shm"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++) {
+		char *name = xasprintf("%s%s", path, suffix[i]);
+
+		unlink(name);
+		free(name);
+	}
+}
+
+/* Puts an empty recording under the name. */
+static int put_under_name(struct store_writer *w, const struct recording_meta *meta, ino_t *ino_ret)
+{
+	struct outfile out;
+	struct stat st;
+	int err = outfile_open(&out, w->path);
+
+	if (err)
+		return err;
+	err = write_schema(w, out.temp, meta);
+	if (!err && (fsync(out.fd) || fstat(out.fd, &st)))
+		err = -errno;
+	if (err) {
+		outfile_abort(&out);
+		return err;
+	}
+	*ino_ret = st.st_ino;
+	/* A log of the old recording would be taken for ours. */
+	remove_beside(w->path);
+	return outfile_commit(&out);
+}
+
+static int set_journal(struct store_writer *w, const char *mode)
+{
+	char *sql = xasprintf("PRAGMA journal_mode=%s", mode);
+	sqlite3_stmt *st = NULL;
+	int rc = sqlite3_prepare_v2(w->db, sql, -1, &st, NULL), err;
+
+	if (rc == SQLITE_OK)
+		rc = sqlite3_step(st);
+	err = error_of(w->db, rc);
+	if (!err &&
+	    (rc != SQLITE_ROW || sqlite3_stricmp((const char *)sqlite3_column_text(st, 0), mode)))
+		err = -ENOTSUP;
+	sqlite3_finalize(st);
+	free(sql);
+	return err;
+}
+
+/*
+ * Exclusive locking needs no shared memory, so that the log works on most network filesystems. A
+ * filesystem without locks gets none: the name is ours alone since put_under_name().
+ */
+static int open_live(struct store_writer *w)
+{
+	static const char *const setup = "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=NORMAL;"
+					 "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-8000;"
+					 "PRAGMA temp_store=MEMORY; PRAGMA journal_size_limit=0";
+	static const struct {
+		const char *vfs, *mode;
+	} ways[] = {{NULL, "wal"}, {NULL, "truncate"}, {"unix-none", "truncate"}};
+	int err = -EIO;
+
+	for (size_t i = 0; i < ARRAY_SIZE(ways) && err && err != -EBUSY && err != -ENOSPC; i++) {
+		close_db(w);
+		err = open_db(w, w->path, ways[i].vfs);
+		if (!err)
+			err = run(w->db, setup);
+		if (!err)
+			err = set_journal(w, ways[i].mode);
+		if (!err) /* takes the lock, which is kept from then on */
+			err = run(w->db, "BEGIN EXCLUSIVE; COMMIT");
+		w->has_log = !err && !i;
 	}
 	return err;
 }
 
-static int write_chunk(struct store *st)
+static void store_free(struct store_writer *w)
 {
-	bind_int(st, ADD_CHUNK, 1, st->n_snapshots);
-	bind_int(st, ADD_CHUNK, 2, st->chunk.crc);
-	sqlite3_bind_blob(st->stmt[ADD_CHUNK], 3, st->chunk.data, (int)st->chunk.size_bytes,
-			  SQLITE_STATIC);
-	return step(st, ADD_CHUNK);
+	close_db(w);
+	chunk_coder_destroy(w->coder);
+	functions_deinit(&w->functions);
+	strbuf_deinit(&w->new_rows);
+	free(w->path);
+	free(w);
 }
 
-/* So that a copy of the one file is never far behind. */
-static void checkpoint(struct store *st)
+int store_create(const char *path, const struct recording_meta *meta, struct store_writer **w_ret)
 {
-	struct timespec ts;
-	uint64_t now;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	now = ts.tv_sec * 1000000000ull + ts.tv_nsec;
-	if (!st->has_wal || now - st->checkpoint_ns < CHECKPOINT_NS)
-		return;
-	st->checkpoint_ns = now;
-	sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-}
-
-int store_append(struct store *st, const struct dict *d, const struct snapshot *s)
-{
-	struct store before = *st;
+	struct store_writer *w = xcalloc(1, sizeof(*w));
+	struct stat st;
+	ino_t ino = 0;
 	int err;
 
-	if (st->failed)
-		return -EIO;
-	err = chunk_encode(&st->chunk, s);
+	w->path = xstrdup(path);
+	w->coder = chunk_coder_create();
+	err = w->coder ? look_before(path) : -ENOMEM;
+	if (!err)
+		err = put_under_name(w, meta, &ino);
+	if (!err)
+		err = open_live(w);
+	/* Another recorder may have replaced the file between our renaming and our locking. */
+	if (!err && (stat(path, &st) || st.st_ino != ino))
+		err = -EBUSY;
+	if (!err)
+		err = prepare(w, BEGIN, TOP);
 	if (err) {
-		log_error("cannot write '%s': a snapshot is too large", st->path);
+		fail(path, err);
+		store_free(w);
 		return err;
 	}
-	if (step(st, BEGIN) || write_names(st, d) || write_nodes(st, d) ||
-	    write_info(st, &s->info) || write_top(st, d, s) || write_chunk(st) ||
-	    step(st, COMMIT)) {
-		err = fail(st, "write");
-		run(st, "ROLLBACK");
-		st->n_modules = before.n_modules;
-		st->n_frames = before.n_frames;
-		st->n_nodes = before.n_nodes;
-		st->n_processes = before.n_processes;
-		return err;
+	w->synced_ns = w->checkpoint_ns = now_ns();
+	*w_ret = w;
+	return 0;
+}
+
+int store_set_meta(struct store_writer *w, const struct recording_meta *meta)
+{
+	int err = begin(w);
+
+	if (!err)
+		err = end(w, put_meta(w, meta, false));
+	return err ? fail(w->path, err) : 0;
+}
+
+static int put_modules(struct store_writer *w, const struct dict *d, size_t i)
+{
+	int err = 0;
+
+	for (; i < d->n_modules && !err; i++) {
+		const struct module *m = &d->module[i];
+		const char *path = dict_text(d, m->path);
+
+		format_add_module(&w->new_rows, path, strlen(path), m->build_id, m->build_id_size);
+		err = insert(w, MODULE, "isb", (int64_t)i, path, m->build_id,
+			     (size_t)m->build_id_size);
 	}
-	st->n_snapshots++;
-	checkpoint(st);
-	return 0;
+	return err;
 }
 
-int store_set_meta(struct store *st, const struct recording_meta *meta)
+static int put_frames(struct store_writer *w, const struct dict *d, size_t i)
 {
-	if (st->failed)
-		return -EIO;
-	if (step(st, BEGIN) || write_meta(st, meta) || step(st, COMMIT))
-		return fail(st, "write");
-	return 0;
-}
+	int err = 0;
 
-static void finalize_all(struct store *st)
-{
-	for (int i = 0; i < STATEMENTS; i++) {
-		sqlite3_finalize(st->stmt[i]);
-		st->stmt[i] = NULL;
+	for (; i < d->n_frames && !err; i++) {
+		const struct frame *f = &d->frame[i];
+		const char *name = dict_text(d, f->name);
+
+		format_add_frame(&w->new_rows, name, strlen(name), f->module, f->kind);
+		err = insert(w, FRAME, "isii", (int64_t)i, name, (int64_t)f->module,
+			     (int64_t)f->kind);
 	}
+	return err;
 }
 
-int store_finish(struct store *st)
+static int put_nodes(struct store_writer *w, const struct dict *d, size_t i)
 {
-	if (st->failed)
-		return -EIO;
-	if (step(st, BEGIN) || set(st, "finished", NULL, 1) || step(st, COMMIT))
-		return fail(st, "finish");
-	finalize_all(st);
-	if (run(st, "PRAGMA journal_mode=DELETE"))
-		return fail(st, "finish");
-	return 0;
+	int err = 0;
+
+	for (i = i ? i : 1; i < d->n_nodes && !err; i++) {
+		const struct node *n = &d->node[i];
+
+		format_add_node(&w->new_rows, n->parent, n->frame);
+		err = insert(w, NODE, "iii", (int64_t)i, (int64_t)n->parent, (int64_t)n->frame);
+	}
+	return err;
 }
 
-void store_destroy(struct store *st)
+static int put_processes(struct store_writer *w, const struct dict *d, size_t i)
 {
-	if (!st)
+	int err = 0;
+
+	for (; i < d->n_processes && !err; i++) {
+		const struct process *p = &d->process[i];
+		const char *comm = dict_text(d, p->comm);
+
+		format_add_process(&w->new_rows, comm, strlen(comm), p->pid, p->is_kernel,
+				   p->start_ns);
+		err = insert(w, PROCESS, "iisii", (int64_t)i, (int64_t)p->pid, comm,
+			     (int64_t)p->is_kernel, (int64_t)p->start_ns);
+	}
+	return err;
+}
+
+/* Writes what is new in the dict since the last snapshot. */
+static int put_dict(struct store_writer *w, const struct dict *d, struct format_row *row)
+{
+	const uint64_t n[FORMAT_DICT] = {d->n_modules, d->n_frames, d->n_nodes, d->n_processes};
+	int err;
+
+	memcpy(row->n, n, sizeof(n));
+	strbuf_clear(&w->new_rows);
+	err = put_modules(w, d, w->last.n[0]);
+	if (!err)
+		err = put_frames(w, d, w->last.n[1]);
+	if (!err)
+		err = put_nodes(w, d, w->last.n[2]);
+	if (!err)
+		err = put_processes(w, d, w->last.n[3]);
+	row->dict_crc = chunk_crc(0, strbuf_str(&w->new_rows), w->new_rows.len);
+	return err;
+}
+
+static int put_row(struct store_writer *w, const struct format_row *row)
+{
+	sqlite3_stmt *st = w->stmt[SNAPSHOT];
+	uint64_t col[FORMAT_COLUMNS];
+	int rc;
+
+	format_pack(row, w->n_snapshots, col);
+	sqlite3_bind_int64(st, 1, w->n_snapshots);
+	for (int i = 0; i < FORMAT_COLUMNS; i++)
+		sqlite3_bind_int64(st, i + 2, col[i]);
+	rc = sqlite3_step(st);
+	sqlite3_reset(st);
+	return error_of(w->db, rc);
+}
+
+static int put_top(struct store_writer *w, const struct dict *d, const struct snapshot *s)
+{
+	struct function best[FORMAT_TOP];
+	size_t n;
+	int err = 0;
+
+	functions_clear(&w->functions);
+	functions_add(&w->functions, d, s->entry, s->n_entries);
+	n = functions_best(&w->functions, best, FORMAT_TOP);
+	for (size_t i = 0; i < n && !err; i++)
+		err = insert(w, TOP, "iiii", (int64_t)w->n_snapshots, (int64_t)best[i].frame,
+			     (int64_t)best[i].self, (int64_t)best[i].total);
+	return err;
+}
+
+/* Whether the snapshot may follow: what we write is never what our reader calls damaged. */
+static bool is_sound(const struct store_writer *w, const struct dict *d, const struct snapshot *s)
+{
+	struct format_row row = {.info = s->info,
+				 .n = {d->n_modules, d->n_frames, d->n_nodes, d->n_processes}};
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < s->n_entries; i++)
+		if (s->entry[i].process >= d->n_processes || s->entry[i].node >= d->n_nodes ||
+		    __builtin_add_overflow(sum, s->entry[i].count, &sum))
+			return false;
+	return sum == s->info.account.taken &&
+	       format_is_sound(&row, w->n_snapshots ? &w->last : NULL, &w->sum);
+}
+
+/* Every commit that comes STORE_SYNC_NS after the last synced one is synced. */
+static int set_sync(struct store_writer *w, uint64_t t_ns)
+{
+	bool due = t_ns - w->synced_ns >= STORE_SYNC_NS;
+
+	if (!w->has_log || due == w->syncs)
+		return 0;
+	w->syncs = due;
+	return run(w->db, due ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL");
+}
+
+/*
+ * Moves the log over when it is time. Where that fails, for want of space say, the snapshots are
+ * safe in the log, and the next call tries again.
+ */
+static void move_log(struct store_writer *w, uint64_t t_ns)
+{
+	int pages = 0;
+
+	if (!w->has_log || t_ns - w->checkpoint_ns < STORE_CHECKPOINT_NS)
 		return;
-	finalize_all(st);
-	sqlite3_close(st->db);
-	chunk_deinit(&st->chunk);
-	free(st->function);
-	free(st->used);
-	free(st->path);
-	free(st);
+	w->checkpoint_ns = t_ns;
+	sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, NULL);
+}
+
+int store_append(struct store_writer *w, const struct dict *d, const struct snapshot *s)
+{
+	struct format_row row = {.info = s->info};
+	uint64_t t_ns = now_ns();
+	const void *blob;
+	size_t size;
+	int err = is_sound(w, d, s) ? chunk_encode(w->coder, s, &blob, &size) : -EINVAL;
+
+	if (!err)
+		err = set_sync(w, t_ns);
+	if (!err)
+		err = begin(w);
+	if (err)
+		return fail(w->path, err);
+	err = put_dict(w, d, &row);
+	if (!err)
+		err = put_row(w, &row);
+	if (!err)
+		err = insert(w, CHUNK, "ib", (int64_t)w->n_snapshots, blob, size);
+	if (!err)
+		err = put_top(w, d, s);
+	err = end(w, err);
+	if (err)
+		return fail(w->path, err);
+	w->last = row;
+	w->n_snapshots++;
+	account_add(&w->sum, &row.info.account);
+	if (w->syncs)
+		w->synced_ns = t_ns;
+	move_log(w, t_ns);
+	return 0;
+}
+
+int store_finish(struct store_writer *w, const struct recording_meta *meta)
+{
+	int err = run(w->db, "PRAGMA synchronous=FULL");
+
+	if (!err)
+		err = begin(w);
+	if (!err)
+		err = end(w, put_meta(w, meta, true));
+	if (!err && w->has_log)
+		err = error_of(w->db,
+			       sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE,
+							 NULL, NULL));
+	if (!err)
+		err = set_journal(w, "delete");
+	if (err)
+		fail(w->path, err);
+	store_free(w);
+	return err;
+}
+
+void store_discard(struct store_writer *w)
+{
+	char *path = xstrdup(w->path);
+
+	store_free(w);
+	unlink(path);
+	remove_beside(path);
+	free(path);
 }

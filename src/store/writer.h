@@ -1,32 +1,63 @@
 #ifndef STORE_WRITER_H
 #define STORE_WRITER_H
 
+#include "profile/dict.h"
 #include "profile/recording.h"
+#include "profile/snapshot.h"
 
 /*
- * Writes a recording while it is made. Each snapshot is one transaction, with all names and stacks
- * that are new since the last one, so that whatever ends the program, the file holds every snapshot
- * that was appended, and no half of another. While it is open, "FILE-wal" stands beside it (which
- * is written back every ten seconds); where the file system cannot have that, each snapshot goes
- * straight into the file.
+ * Writes a recording (store/format.h), so that a finished snapshot is never lost:
  *
- *	err = store_create("x.flame", &meta, &store);
- *	err = store_append(store, &dict, &snapshot);	as often as there are snapshots
- *	err = store_set_meta(store, &meta);		what is known only in the end
- *	err = store_finish(store);			one ordinary file is left
- *	store_destroy(store);
+ *	err = store_create("x.flame", &meta, &w);
+ *	err = store_append(w, &dict, &snapshot);	for each, in order of time
+ *	err = store_set_meta(w, &meta);			when something became known
+ *	err = store_finish(w, &meta);			one ordinary file is left; frees w
  *
- * An older recording under that name, and an empty file, are replaced; anything else is refused.
- * All return 0 or a negative errno after one line that names the file: -ENOSPC where the disk is
- * full, -EEXIST for a foreign file. After an error the file can be read up to its last snapshot.
+ * From store_create() on the file is a whole recording under its name, which anyone may read with
+ * store/reader.h while it grows. Each store_append() is one transaction: after it returned 0, the
+ * snapshot survives kill -9 of this process. A power cut loses at most the snapshots of the last
+ * STORE_SYNC_NS: syncing each would take milliseconds, and seconds on a machine in trouble. Until
+ * store_finish() the newest snapshots stand in "x.flame-wal", which belongs to the file; they move
+ * over every STORE_CHECKPOINT_NS, so that a copy of the one file is never far behind. SQLite's
+ * exclusive lock is held meanwhile: no other program can stop or change the recording, stock
+ * sqlite3 has to wait for the end. Where there is no write-ahead log, "x.flame-journal" serves.
+ *
+ * The dict is the same at each call, and only grew in between; what is new in it is written with
+ * the snapshot. A row is written once: later changes to it are lost. Entries are sorted, accounts
+ * balance (profile/snapshot.h), and snapshots do not overlap.
+ *
+ * A recording that stands under the name already, or an empty file, is replaced in one step once
+ * the new one is sound. Anything else is refused, and so is a recording that is being written: what
+ * a user would miss is not overwritten by a mistyped name.
+ *
+ * All return 0 or a negative errno, after one line that names the file and the way out:
+ *
+ *	-EEXIST   the name belongs to something that is no recording
+ *	-EBUSY    another recorder is writing this very file
+ *	-ENOSPC, -EDQUOT   no room. The recording is readable up to the last snapshot that was
+ *		  appended; this snapshot is not in it, and a later one may be appended when there
+ *		  is room again
+ *	-EINVAL   the snapshot or the dict breaks what is said above
+ *	-E2BIG    more (process, stack) pairs than a chunk holds (store/chunk.h)
+ *
+ * or what open() or write() said. One process must not read, by whatever means, a recording that it
+ * is itself writing: closing a file drops all its POSIX locks.
  */
-struct store;
+#define STORE_SYNC_NS	    UINT64_C(2000000000)
+#define STORE_CHECKPOINT_NS UINT64_C(10000000000)
 
-int store_create(const char *path, const struct recording_meta *meta, struct store **ret);
-int store_append(struct store *st, const struct dict *dict, const struct snapshot *s);
-int store_set_meta(struct store *st, const struct recording_meta *meta);
-int store_finish(struct store *st);
-/* Closes; what was appended is there, whether it was finished or not. Accepts NULL. */
-void store_destroy(struct store *st);
+struct store_writer;
+
+/* Borrows meta; its `finished` is not looked at, here and below. */
+int store_create(const char *path, const struct recording_meta *meta, struct store_writer **w_ret);
+int store_append(struct store_writer *w, const struct dict *dict, const struct snapshot *s);
+int store_set_meta(struct store_writer *w, const struct recording_meta *meta);
+/*
+ * Frees w whatever happens. Where it fails, nothing is lost, but x.flame-wal may stay beside the
+ * file and belongs to it.
+ */
+int store_finish(struct store_writer *w, const struct recording_meta *meta);
+/* Instead of store_finish(): removes the file, for when nothing could be sampled. */
+void store_discard(struct store_writer *w);
 
 #endif
