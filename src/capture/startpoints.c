@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unwind.h>
 
 #define MAX_FRAMES 256
@@ -33,6 +34,7 @@ struct libc {
 	uintptr_t inside, base;
 	const ElfW(Phdr) * phdr;
 	int n_phdrs;
+	const char *path;
 };
 
 static const ElfW(Phdr) * segment_of(const struct libc *c, uintptr_t address)
@@ -51,7 +53,8 @@ static int take_object(struct dl_phdr_info *info, size_t size, void *arg)
 	struct libc *want = arg;
 	struct libc c = {.base = info->dlpi_addr,
 			 .phdr = info->dlpi_phdr,
-			 .n_phdrs = info->dlpi_phnum};
+			 .n_phdrs = info->dlpi_phnum,
+			 .path = info->dlpi_name};
 
 	(void)size;
 	if (!segment_of(&c, want->inside))
@@ -86,6 +89,16 @@ static void read_build_id(const struct libc *c, struct startpoints *s)
 			left -= sizeof(note) + name + desc;
 		}
 	}
+}
+
+static void read_file(const struct libc *c, struct startpoints *s)
+{
+	struct stat st;
+
+	if (!c->path || stat(c->path, &st))
+		return;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
 }
 
 static uint64_t file_offset(const struct libc *c, uintptr_t address)
@@ -134,14 +147,21 @@ void startpoints_find(struct startpoints *ret)
 	if (!dl_iterate_phdr(take_object, &libc))
 		return;
 	read_build_id(&libc, ret);
+	read_file(&libc, ret);
 	ret->main = outermost(&libc, &in_main);
 	ret->thread = outermost(&libc, &in_thread);
 }
 
-bool startpoints_match(const struct startpoints *s, const uint8_t *build_id, uint8_t size,
-		       uint64_t offset)
+bool startpoints_is_libc(const struct startpoints *s, const uint8_t *build_id, uint8_t size, int fd)
 {
-	if (!size || size != s->build_id_size || memcmp(build_id, s->build_id, size) || !offset)
-		return false;
-	return offset == s->main.returns || offset == s->thread.returns;
+	struct stat st;
+
+	if (size && s->build_id_size)
+		return size == s->build_id_size && !memcmp(build_id, s->build_id, size);
+	return fd >= 0 && s->ino && !fstat(fd, &st) && st.st_dev == s->dev && st.st_ino == s->ino;
+}
+
+bool startpoints_match(const struct startpoints *s, uint64_t offset)
+{
+	return offset && (offset == s->main.returns || offset == s->thread.returns);
 }

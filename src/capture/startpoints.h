@@ -22,14 +22,21 @@ struct startpoint {
 
 struct startpoints {
 	uint8_t build_id_size, build_id[BUILD_ID_MAX]; /* of our libc; size 0: it has none */
+	uint64_t dev, ino; /* the file it was loaded from; ino 0: not known */
 	struct startpoint main, thread;
 };
 
 /* Call it from the main thread. Starts a thread for a moment. */
 void startpoints_find(struct startpoints *ret);
 
-/* Is this frame, in a module with this build-id, one of them? */
-bool startpoints_match(const struct startpoints *s, const uint8_t *build_id, uint8_t size,
-		       uint64_t offset);
+/*
+ * Is it the libc that we run with: by its build-id, or, where the kernel did not tell that of a
+ * module, by its file (fd: -1 for none).
+ */
+bool startpoints_is_libc(const struct startpoints *s, const uint8_t *build_id, uint8_t size,
+			 int fd);
+
+/* Is this place in that libc one of them? */
+bool startpoints_match(const struct startpoints *s, uint64_t offset);
 
 #endif

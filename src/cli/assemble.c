@@ -19,7 +19,7 @@ struct code {
 	bool known;
 	uint8_t kind;	 /* enum wire_module_kind */
 	uint32_t module; /* in the dict */
-	uint8_t build_id_size, build_id[BUILD_ID_MAX];
+	bool is_libc;	 /* the one of which we know where stacks begin */
 };
 
 /* The name of a place in a module, asked for once. */
@@ -150,8 +150,8 @@ static int take_module(struct assemble *a, const struct chan_msg *msg)
 	*c = (struct code){.known = true,
 			   .kind = w.kind,
 			   .module = dict_module(a->dict, name, w.build_id, w.build_id_size),
-			   .build_id_size = w.build_id_size};
-	memcpy(c->build_id, w.build_id, sizeof(c->build_id));
+			   .is_libc = startpoints_is_libc(a->starts, w.build_id, w.build_id_size,
+							  msg->fd)};
 	namer_add_module(a->namer, w.id, namer_kind(w.kind), dict_text(a->dict, name), msg->fd);
 	forget_unnamed(a, w.id);
 	return 0;
@@ -214,10 +214,8 @@ static int by_place(const void *pa, const void *pb, void *arg)
 /* A place is the byte before the one to which a callee returns; see running(). */
 static bool is_start(const struct assemble *a, const struct place *p, const struct name *name)
 {
-	const struct code *c = p->module ? &a->code[p->module] : NULL;
-
-	return name->is_start ||
-	       (c && startpoints_match(a->starts, c->build_id, c->build_id_size, p->offset + 1));
+	return name->is_start || (p->module && a->code[p->module].is_libc &&
+				  startpoints_match(a->starts, p->offset + 1));
 }
 
 static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *offset, size_t n)

@@ -1,9 +1,12 @@
 #include "capture/startpoints.h"
 #include "tests/test.h"
 
+#include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <unistd.h>
 
+static const char *libc_path;
 static uintptr_t thread_returns, main_returns, libc_base;
 
 static int find_libc(struct dl_phdr_info *info, size_t size, void *arg)
@@ -13,6 +16,7 @@ static int find_libc(struct dl_phdr_info *info, size_t size, void *arg)
 	if (!strstr(info->dlpi_name, "libc.so"))
 		return 0;
 	libc_base = info->dlpi_addr;
+	libc_path = info->dlpi_name;
 	return 1;
 }
 
@@ -21,6 +25,23 @@ static void *thread(void *arg)
 	(void)arg;
 	thread_returns = (uintptr_t)__builtin_return_address(0);
 	return NULL;
+}
+
+static void test_libc(const struct startpoints *s)
+{
+	uint8_t other[BUILD_ID_MAX];
+	int libc = open(libc_path, O_RDONLY), self = open("/proc/self/exe", O_RDONLY);
+
+	memcpy(other, s->build_id, sizeof(other));
+	other[0] ^= 1;
+	CHECK(libc >= 0 && self >= 0);
+	CHECK(startpoints_is_libc(s, s->build_id, s->build_id_size, -1));
+	CHECK(!startpoints_is_libc(s, other, s->build_id_size, libc));
+	CHECK(startpoints_is_libc(s, NULL, 0, libc));
+	CHECK(!startpoints_is_libc(s, NULL, 0, self));
+	CHECK(!startpoints_is_libc(s, NULL, 0, -1));
+	close(libc);
+	close(self);
 }
 
 static void test_all(void)
@@ -41,12 +62,11 @@ static void test_all(void)
 #ifndef __SANITIZE_ADDRESS__
 	CHECK_EQ(s.thread.returns, thread_returns - libc_base);
 #endif
-	CHECK(startpoints_match(&s, s.build_id, s.build_id_size, s.main.returns));
-	CHECK(startpoints_match(&s, s.build_id, s.build_id_size, s.thread.returns));
-	CHECK(!startpoints_match(&s, s.build_id, s.build_id_size, s.thread.returns + 1));
-	CHECK(!startpoints_match(&s, s.build_id, s.build_id_size, 0));
-	CHECK(!startpoints_match(&s, s.build_id, 0, s.main.returns));
-	s.build_id[0] ^= 1;
+	CHECK(startpoints_match(&s, s.main.returns));
+	CHECK(startpoints_match(&s, s.thread.returns));
+	CHECK(!startpoints_match(&s, s.thread.returns + 1));
+	CHECK(!startpoints_match(&s, 0));
+	test_libc(&s);
 }
 
 TEST(finds_what_returns_out_of_main_and_threads)
