@@ -246,7 +246,7 @@ static uint64_t interval(const struct scene *s)
 /* What one sample of a window is worth, with FRACTION_BITS behind the point. */
 static uint64_t worth(const struct scene *s, uint64_t duration_ns, uint64_t samples)
 {
-	__uint128_t one = (__uint128_t)VALUE_ONE << FRACTION_BITS;
+	__uint128_t one = (__uint128_t)s->one << FRACTION_BITS;
 
 	if (s->opt.scale == SCALE_SHARE)
 		return (uint64_t)(one / (samples ? samples : 1));
@@ -333,16 +333,16 @@ static int first_pass(struct scene *s)
 static uint64_t full_width(const struct scene *s)
 {
 	static const uint64_t round_numbers[] = {1, 2, 5};
-	uint64_t online = s->knows_cpus ? (uint64_t)s->rec->meta.online_cpus * VALUE_ONE : 0;
+	uint64_t online = s->knows_cpus ? (uint64_t)s->rec->meta.online_cpus * s->one : 0;
 	uint64_t need = s->busiest + s->busiest / 10, full = 0;
 
 	if (s->opt.scale == SCALE_SHARE)
-		return VALUE_ONE;
+		return s->one;
 	if (s->opt.scale == SCALE_PEAK || (s->opt.scale == SCALE_CPU && !online))
 		return s->busiest;
 	if (s->opt.scale == SCALE_CPU)
 		return online > s->busiest ? online : s->busiest;
-	for (uint64_t ten = VALUE_ONE; !full; ten *= 10)
+	for (uint64_t ten = s->one; !full; ten *= 10)
 		for (int i = 0; i < 3 && !full; i++)
 			if (round_numbers[i] * ten >= need || ten > UINT64_MAX / 100)
 				full = round_numbers[i] * ten;
@@ -381,6 +381,14 @@ static void arrange(struct scene *s, int flame_width_px, int max_rows)
 	free(scratch);
 }
 
+static uint64_t value_of_one(const struct recording *rec)
+{
+	for (size_t i = 0; i < rec->n_snapshots; i++)
+		if (rec->snapshot[i].account.taken > COUNT_MAX)
+			return 1;
+	return VALUE_ONE;
+}
+
 int scene_create(struct recording *rec, const struct render_options *opt, int flame_width_px,
 		 int max_rows, struct scene **scene_ret)
 {
@@ -394,6 +402,7 @@ int scene_create(struct recording *rec, const struct render_options *opt, int fl
 	s->rec = rec;
 	s->opt = *opt;
 	s->knows_cpus = recording_knows_cpus(rec);
+	s->one = s->knows_cpus || opt->scale == SCALE_SHARE ? VALUE_ONE : value_of_one(rec);
 	dict_init(&s->impl->names);
 	tree_add(s, 0, dict_string(&s->impl->names, "all", 3), BOX_ROOT);
 	timeline_plan(&s->timeline, rec->n_snapshots, interval(s), duration(s, 0, rec->n_snapshots),

@@ -19,6 +19,8 @@
  * SCALE_SHARE.
  */
 #define VALUE_ONE 1000000000u
+/* Counts that are not samples (ns, bytes) may be so many that they are values as they are. */
+#define COUNT_MAX (UINT64_C(1) << 33)
 
 /* What an image shows at rest: the sum over the snapshots [first, end). */
 struct state {
@@ -37,6 +39,7 @@ struct scene {
 	uint64_t full;	  /* value of the full width */
 	uint64_t busiest; /* value of the busiest window */
 	bool knows_cpus;
+	uint64_t one; /* value of one CPU, one sample per interval, or of all: VALUE_ONE or 1 */
 	/* Value of each snapshot's samples by the kind of their own function: strip[i * BOX_KINDS +
 	 * kind]. */
 	uint64_t *strip;

@@ -31,7 +31,7 @@ void surround_deinit(struct surround *s)
 static void draw_ruler_ticks(const struct surround *s, struct canvas *c)
 {
 	const struct geometry *geo = s->geo;
-	uint64_t full = s->scene->full, step = words_ruler_step(full);
+	uint64_t full = s->scene->full, step = words_ruler_step(s->scene);
 
 	for (uint64_t v = 0; v <= full; v += step)
 		canvas_rect(c, s->chrome->muted,
@@ -151,7 +151,7 @@ static void draw_ruler_words(const struct surround *s, struct image *img)
 {
 	const struct geometry *geo = s->geo;
 	struct text_style style = {FACE_REGULAR, geometry_px(geo, 22), s->chrome->muted};
-	uint64_t full = s->scene->full, step = words_ruler_step(full);
+	uint64_t full = s->scene->full, step = words_ruler_step(s->scene);
 	int right = geo->width - geo->margin, y = geometry_from_bottom(geo, 886), taken;
 	char words[WORDS_MAX];
 

@@ -69,25 +69,28 @@ static void span(uint64_t ns, char *buf, size_t size)
 }
 
 /* As many decimals as a reader needs to tell two loads apart. */
-static void load(uint64_t value, char *buf, size_t size)
+static void load(const struct scene *s, uint64_t value, char *buf, size_t size)
 {
-	unsigned long long hundredths = (value + VALUE_ONE / 200) / (VALUE_ONE / 100);
+	unsigned long long hundredths =
+	    s->one == 1 ? value * 100 : (value + s->one / 200) / (s->one / 100);
 
-	if (hundredths < 100)
+	if (s->one == 1 || value >= 100 * s->one)
+		words_count(value / s->one, buf, size);
+	else if (hundredths < 100)
 		snprintf(buf, size, "0.%02llu", hundredths);
-	else if (value < 100ull * VALUE_ONE)
+	else
 		snprintf(buf, size, "%llu.%llu", (hundredths + 5) / 100,
 			 (hundredths + 5) / 10 % 10);
-	else
-		words_count(value / VALUE_ONE, buf, size);
 }
 
 /* A round number without needless zeros: "2", "0.5". */
-static void plain(uint64_t value, char *buf, size_t size)
+static void plain(const struct scene *s, uint64_t value, char *buf, size_t size)
 {
-	uint64_t thousandths = value / (VALUE_ONE / 1000);
+	uint64_t thousandths = s->one == 1 ? 0 : value / (s->one / 1000);
 
-	if (thousandths % 1000 == 0)
+	if (s->one == 1)
+		words_count(value, buf, size);
+	else if (thousandths % 1000 == 0)
 		words_count(thousandths / 1000, buf, size);
 	else if (thousandths % 100 == 0)
 		snprintf(buf, size, "%llu.%llu", (unsigned long long)(thousandths / 1000),
@@ -202,14 +205,14 @@ void words_root(const struct scene *s, uint64_t value, char *buf, size_t size)
 	if (s->opt.scale == SCALE_SHARE) {
 		snprintf(buf, size, "all · each image is 100 %%");
 	} else if (s->knows_cpus) {
-		load(value, v, sizeof(v));
-		plain((uint64_t)s->rec->meta.online_cpus * VALUE_ONE, full, sizeof(full));
+		load(s, value, v, sizeof(v));
+		plain(s, (uint64_t)s->rec->meta.online_cpus * s->one, full, sizeof(full));
 		if (s->rec->meta.online_cpus)
 			snprintf(buf, size, "all · %s of %s CPUs", v, full);
 		else
 			snprintf(buf, size, "all · %s CPUs", v);
 	} else {
-		load(value, v, sizeof(v));
+		load(s, value, v, sizeof(v));
 		snprintf(buf, size, "all · %s samples per interval", v);
 	}
 }
@@ -224,31 +227,33 @@ void words_tick(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 
 void words_ruler(const struct scene *s, uint64_t value, bool last, char *buf, size_t size)
 {
-	uint64_t online = (uint64_t)s->rec->meta.online_cpus * VALUE_ONE;
+	uint64_t online = (uint64_t)s->rec->meta.online_cpus * s->one;
 	char v[32], all[32];
 
 	if (s->opt.scale == SCALE_SHARE) {
-		snprintf(buf, size, "%llu %%", (unsigned long long)(value / (VALUE_ONE / 100)));
+		snprintf(buf, size, "%llu %%", (unsigned long long)(value / (s->one / 100)));
 		return;
 	}
 	if (!last) {
-		plain(value, buf, size);
+		plain(s, value, buf, size);
 		return;
 	}
-	if (value % (VALUE_ONE / 100))
-		load(value, v, sizeof(v));
+	if (s->one > 1 && value % (s->one / 100))
+		load(s, value, v, sizeof(v));
 	else
-		plain(value, v, sizeof(v));
-	plain(online, all, sizeof(all));
+		plain(s, value, v, sizeof(v));
+	plain(s, online, all, sizeof(all));
 	if (s->knows_cpus && online && value != online)
 		snprintf(buf, size, "full width = %s of %s CPUs", v, all);
 	else
 		snprintf(buf, size, "%s %s", v, s->knows_cpus ? "CPUs" : "samples per interval");
 }
 
-uint64_t words_ruler_step(uint64_t full)
+uint64_t words_ruler_step(const struct scene *s)
 {
-	for (uint64_t ten = VALUE_ONE / 100;; ten *= 10) {
+	uint64_t full = s->full;
+
+	for (uint64_t ten = s->one == 1 ? 1 : s->one / 100;; ten *= 10) {
 		if (full / (ten * 1) <= 5)
 			return ten;
 		if (full / (ten * 2) <= 5)

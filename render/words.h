@@ -31,7 +31,7 @@ void words_count(uint64_t n, char *buf, size_t size);
 void words_percent(uint64_t part, uint64_t whole, char *buf, size_t size);
 
 /* Distance of the ticks: of the ruler in values, of the strip in ns. */
-uint64_t words_ruler_step(uint64_t full);
+uint64_t words_ruler_step(const struct scene *s);
 uint64_t words_time_step(uint64_t span_ns, int most);
 
 #endif
