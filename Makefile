@@ -122,7 +122,8 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(src) $(fonts)
 	@mkdir -p $(@D)
 	$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $(pkg_cflags) -o $@ $< \
-		$(filter-out src/cli/% src/capture/%,$(src)) $(fuzz_cli) $(fonts) $(libs) -lpthread
+		$(filter-out src/cli/% src/capture/sampler.c src/capture/collector.c,$(src)) $(fuzz_cli) \
+		$(fonts) $(libs) -lpthread
 
 # Workloads with a known shape, and with frame pointers down to the last function.
 $(O)/tests/bpf/% $(O)/tests/tools/% $(O)/samples/%: override CFLAGS += -fno-omit-frame-pointer \

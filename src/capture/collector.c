@@ -20,6 +20,7 @@
 #include "capture/cutter.h"
 #include "capture/events.h"
 #include "capture/intake.h"
+#include "capture/privileges.h"
 #include "capture/sampler.h"
 #include "capture/sideband.h"
 
@@ -54,7 +55,7 @@ struct run {
 	int epoll, timer, status, command_status, command_errno;
 	int64_t unix_offset_ns, boot_offset_ns;
 	uint64_t expected, next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
-	bool begun, stop, gone;
+	bool stop, gone;
 };
 
 enum wake { WAKE_SIDEBAND, WAKE_TIMER, WAKE_MAIN, WAKE_COMMAND };
@@ -370,8 +371,10 @@ static int begin(struct run *r)
 			return CAPTURE_FAILED;
 		}
 	}
+	err = privileges_keep_sampling();
+	if (err)
+		log_warn("the collector keeps all its capabilities: %s", strerror(-err));
 	send_started(r, start_ns);
-	r->begun = true;
 	/* Samples wait in the ring until this is done. */
 	intake_scan(&r->intake);
 	return CAPTURE_OK;

@@ -3,16 +3,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "capture/privileges.h"
 
 const int command_signal[4] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 
@@ -27,15 +27,6 @@ static bool id_from(const char *name, unsigned int *ret)
 	v = strtoul(s, &end, 10);
 	*ret = v;
 	return !*end && v < UINT32_MAX;
-}
-
-static int drop_capabilities(void)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[2] = {0};
-
-	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return syscall(SYS_capset, &head, none) ? -errno : 0;
 }
 
 /*
@@ -53,7 +44,7 @@ static int become_invoking_user(void)
 		    setuid(uid))
 			return -errno;
 	}
-	return getuid() ? drop_capabilities() : 0;
+	return getuid() ? privileges_drop_all() : 0;
 }
 
 static _Noreturn void child(struct command *cmd, char *const *argv,

@@ -111,10 +111,11 @@ bool cutter_close(struct cutter *c, const struct sampler_counters *counters, uin
 	return true;
 }
 
-void cutter_done(struct cutter *c, const struct cutter_snapshot *s)
+void cutter_done(struct cutter *c, struct cutter_snapshot *s)
 {
 	struct tally *t = (struct tally *)s->tally;
 
+	s->tally = NULL;
 	if (!t)
 		return;
 	if (c->spare) {

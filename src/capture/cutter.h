@@ -59,6 +59,6 @@ bool cutter_is_open(const struct cutter *c);
 bool cutter_close(struct cutter *c, const struct sampler_counters *counters, uint64_t seen_ns,
 		  uint64_t now_ns, bool force, struct cutter_snapshot *ret);
 /* The snapshot was sent: its memory serves the next one. */
-void cutter_done(struct cutter *c, const struct cutter_snapshot *s);
+void cutter_done(struct cutter *c, struct cutter_snapshot *s);
 
 #endif

@@ -329,8 +329,9 @@ static void keep_rest(struct intake *in, size_t n_samples, size_t n_events)
 	uint8_t *old = in->bytes;
 	size_t left = in->n_samples - n_samples;
 
-	memmove(in->event, in->event + n_events, (in->n_events - n_events) * sizeof(*in->event));
 	in->n_events -= n_events;
+	if (n_events && in->n_events)
+		memmove(in->event, in->event + n_events, in->n_events * sizeof(*in->event));
 	if (!left) {
 		in->n_samples = in->n_bytes = 0;
 		return;
@@ -346,8 +347,10 @@ void intake_process(struct intake *in, uint64_t until_ns)
 {
 	size_t s = 0, e = 0;
 
-	qsort(in->sample, in->n_samples, sizeof(*in->sample), by_time);
-	qsort(in->event, in->n_events, sizeof(*in->event), event_by_time);
+	if (in->n_samples > 1)
+		qsort(in->sample, in->n_samples, sizeof(*in->sample), by_time);
+	if (in->n_events > 1)
+		qsort(in->event, in->n_events, sizeof(*in->event), event_by_time);
 	for (; s < in->n_samples && in->sample[s].t_ns < until_ns; s++) {
 		for (; e < in->n_events && in->event[e].t_ns <= in->sample[s].t_ns; e++)
 			procs_event(in->procs, &in->event[e]);

@@ -271,6 +271,7 @@ for i in 1 2 3 4 5 6 7 8 9 10; do
 done
 collector=$(sed -n 's/^collector pid=//p' "$tmp/out")
 check "there is a collector" kill -0 "$collector"
+check "it keeps only the capabilities of sampling" grep -qE "^CapEff:.000001c400080004$" "/proc/$collector/status"
 kill -9 $main
 wait $main 2> /dev/null
 for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do

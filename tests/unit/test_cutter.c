@@ -6,12 +6,14 @@
 #define SEC 1000000000ull
 
 static struct cutter c;
+static struct cutter_snapshot s;
 static struct sampler_counters counters[8];
 
 static void start(uint32_t pairs, uint32_t stacks)
 {
 	struct tally_limits limits = {.pairs = pairs, .stacks = stacks};
 
+	cutter_done(&c, &s);
 	cutter_deinit(&c);
 	cutter_init(&c, 10 * SEC, SEC, &limits);
 	memset(counters, 0, sizeof(counters));
@@ -41,8 +43,6 @@ static void sample(uint64_t t_ns, uint32_t process, uint64_t address)
 	counted(t_ns);
 	sample_at(t_ns, process, address);
 }
-
-static struct cutter_snapshot s;
 
 static bool close_at(uint64_t seen_ns, uint64_t now_ns)
 {
@@ -236,6 +236,7 @@ TEST(stacks_are_told_apart_by_what_they_mean)
 	at = 0;
 	CHECK_EQ(wire_next_stack(out, tally_write(&t, 0, out) - 1, &at, &v), -EPROTO);
 	tally_deinit(&t);
+	cutter_done(&c, &s);
 	cutter_deinit(&c);
 }
 
