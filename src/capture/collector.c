@@ -55,6 +55,7 @@ struct run {
 	int epoll, timer, status, command_status, command_errno;
 	int64_t unix_offset_ns, boot_offset_ns;
 	uint64_t expected, next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
+	uint64_t deadline_ns;			   /* UINT64_MAX: none */
 	bool stop, gone;
 };
 
@@ -190,6 +191,17 @@ static void set_timer(struct run *r, long every_ns)
 	timerfd_settime(r->timer, 0, &it, NULL);
 }
 
+/* Until the recording ends by itself; -1: it does not, or has. */
+static int time_left_ms(const struct run *r)
+{
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), left;
+
+	if (r->stop_ns || r->deadline_ns == UINT64_MAX)
+		return -1;
+	left = r->deadline_ns > now ? (r->deadline_ns - now) / 1000000 + 1 : 0;
+	return left > 60000 ? 60000 : (int)left;
+}
+
 static void wait_once(struct run *r)
 {
 	struct epoll_event ev[16], main_ev = {.events = EPOLLIN, .data.u32 = WAKE_MAIN};
@@ -199,7 +211,7 @@ static void wait_once(struct run *r)
 	if (chan_backlog(r->out))
 		main_ev.events |= EPOLLOUT;
 	epoll_ctl(r->epoll, EPOLL_CTL_MOD, chan_fd(r->out), &main_ev);
-	n = epoll_wait(r->epoll, ev, ARRAY_SIZE(ev), -1);
+	n = epoll_wait(r->epoll, ev, ARRAY_SIZE(ev), time_left_ms(r));
 	for (int i = 0; i < n; i++) {
 		switch (ev[i].data.u32) {
 		case WAKE_SIDEBAND:
@@ -226,6 +238,8 @@ static void wait_once(struct run *r)
 static void end_sampling(struct run *r)
 {
 	r->stop_ns = clock_ns(CLOCK_MONOTONIC);
+	if (r->stop_ns > r->deadline_ns)
+		r->stop_ns = r->deadline_ns;
 	sampler_end(r->sampler, r->stop_ns);
 	events_disable(&r->events);
 	cutter_stop(&r->cutter, r->stop_ns);
@@ -258,6 +272,7 @@ static void loop(struct run *r)
 {
 	while (!r->gone && (!r->stop_ns || cutter_is_open(&r->cutter))) {
 		wait_once(r);
+		r->stop |= clock_ns(CLOCK_MONOTONIC) >= r->deadline_ns;
 		if (r->stop && !r->stop_ns)
 			end_sampling(r);
 	}
@@ -358,6 +373,12 @@ static int begin(struct run *r)
 	start_ns = clock_ns(CLOCK_MONOTONIC);
 	cutter_init(&r->cutter, start_ns, r->opts->interval_ns, &limits);
 	sampler_begin(r->sampler, start_ns);
+	r->deadline_ns = UINT64_MAX;
+	if (r->opts->duration_ns) {
+		r->deadline_ns = start_ns + r->opts->duration_ns;
+		/* Whenever we get round to it, no sample is taken afterwards. */
+		sampler_end(r->sampler, r->deadline_ns);
+	}
 	err = events_enable(&r->events);
 	if (err) {
 		log_error("cannot enable a perf event: %s", strerror(-err));

@@ -26,6 +26,7 @@ struct capture_options {
 	const char *cgroup;    /* folder of a cgroup v2: only its processes, descendants included */
 	const char *cgroupmap; /* pinned BPF hash: only these cgroup ids */
 	const char *mntnsmap;  /* pinned BPF hash: only these mount namespaces (inode numbers) */
+	uint64_t duration_ns;  /* the recording ends by itself then, to the ns; 0: when stopped */
 	uint64_t interval_ns;  /* length of a snapshot, at least CAPTURE_INTERVAL_MIN_NS */
 	uint32_t hash_storage; /* (process, stack) pairs in a snapshot, at most */
 	uint32_t stack_storage; /* distinct stacks in a snapshot, at most */

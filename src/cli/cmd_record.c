@@ -181,6 +181,7 @@ static struct capture_options capture_options(const struct record_options *r)
 	c.cgroup = r->cgroup;
 	c.cgroupmap = r->cgroupmap;
 	c.mntnsmap = r->mntnsmap;
+	c.duration_ns = r->duration_ns;
 	c.interval_ns = r->interval_ns;
 	c.hash_storage = r->hash_storage_size;
 	c.stack_storage = r->stack_storage_size;
@@ -345,19 +346,6 @@ static void show_progress(struct session *s)
 		     (unsigned long long)account_lost(&s->total));
 }
 
-static int time_left_ms(struct session *s)
-{
-	uint64_t duration = s->opt->record.duration_ns, since = now_ns() - s->start_mono_ns;
-
-	if (!duration || !s->started || s->stopping)
-		return 200;
-	if (since >= duration) {
-		ask_to_stop(s);
-		return 200;
-	}
-	return duration - since < 200 * NS_PER_MS ? (int)((duration - since) / NS_PER_MS) + 1 : 200;
-}
-
 static int run(struct session *s)
 {
 	int err = 0;
@@ -366,7 +354,7 @@ static int run(struct session *s)
 		struct pollfd p[2] = {{.fd = chan_fd(s->chan), .events = chan_poll_events(s->chan)},
 				      {.fd = s->signals, .events = POLLIN}};
 
-		if (poll(p, 2, time_left_ms(s)) < 0 && errno != EINTR)
+		if (poll(p, 2, PROGRESS_NS / NS_PER_MS) < 0 && errno != EINTR)
 			return -errno;
 		if (p[1].revents)
 			take_signal(s);
