@@ -29,7 +29,7 @@ static inline enum exit_status exit_status(int err)
 		return EXIT_OK;
 	case EBADMSG:
 	case EMEDIUMTYPE: /* of an input: it is something else */
-	case ENODATA: /* of an input: there is nothing in it */
+	case ENODATA:	  /* of an input: there is nothing in it */
 		return EXIT_DAMAGED;
 	case ENOMSG: /* a good recording without samples */
 		return EXIT_NOTHING;

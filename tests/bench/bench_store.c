@@ -31,7 +31,8 @@ static void row(const char *name, double value, const char *unit, const char *li
 
 static int by_value(const void *a, const void *b)
 {
-	return *(const double *)a < *(const double *)b ? -1 : *(const double *)a > *(const double *)b;
+	return *(const double *)a < *(const double *)b ? -1
+						       : *(const double *)a > *(const double *)b;
 }
 
 static void write_all_snapshots(const char *path)

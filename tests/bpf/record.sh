@@ -1,0 +1,173 @@
+#!/bin/sh
+# The whole program on real samples: what it leaves, what it says, and that nothing is lost.
+# KILLS: how often it is killed (20).
+spin=$O/tests/bpf/spin
+tmp=$(mktemp -d)
+n=0
+pids=
+
+clean() {
+	for p in $pids; do kill -9 "$p" 2> /dev/null; done
+	wait 2> /dev/null
+	mountpoint -q "$tmp/small" && umount "$tmp/small"
+	rm -rf "$tmp"
+}
+trap clean EXIT
+trap 'exit 1' INT TERM
+chmod 755 "$tmp"
+cd "$tmp" || exit 1
+
+if [ "$(id -u)" != 0 ] || ! "$FLAMELAPSE" record 0.1 -q -o probe.flame 2> err; then
+	case $(cat err) in
+	*"nothing was sampled"*) ;;
+	*)
+		echo "ok 1 - recording # skip not permitted here: $(head -n 1 err)"
+		exit 0
+		;;
+	esac
+fi
+
+check() { # NAME CLAIM…
+	name=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then
+		echo "ok $n - $name"
+	else
+		echo "not ok $n - $name"
+		{ echo "--- $name (status $status)"; tail -n 8 out err; } >&2
+	fi
+}
+run() {
+	timeout -k 5 60 "$FLAMELAPSE" "$@" > out 2> err
+	status=$?
+}
+fails() { [ "$status" = "$1" ] && [ "$(wc -l < err)" -le 4 ] && [ -s err ]; }
+# Sum over all snapshots of a column of the account.
+sum() { sqlite3 "$1" "select sum($2) from snapshot"; }
+folded_sum() { awk '{ s += $NF } END { print s + 0 }' "$1"; }
+balanced() {
+	[ "$(sqlite3 "$1" 'select count(*) from snapshot where expected <> taken + idle + filtered
+		+ lost_ring_full + lost_ring_busy + lost_hash_storage + lost_stack_storage
+		+ lost_missing + lost_backlog or taken <> complete + truncated + kernel_only')" = 0 ]
+}
+nobody_left() {
+	for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		pgrep -f "^$FLAMELAPSE record.*$tmp" > /dev/null || return 0
+		sleep 0.1
+	done
+	pgrep -af "^$FLAMELAPSE record.*$tmp" >&2
+	return 1
+}
+
+"$spin" 300 > /dev/null &
+spinner=$!
+pids="$pids $spinner"
+sleep 0.2
+
+run record 2 -F 299 -o all.flame -f -a
+check 'a recording: status' [ "$status" = 0 ]
+check 'a recording: two whole snapshots' \
+	[ "$(sqlite3 all.flame 'select group_concat(t1_ns - t0_ns) from snapshot')" = 1000000000,1000000000 ]
+check 'a recording: every sample is accounted for' balanced all.flame
+check 'a recording: folded text has all that was taken' \
+	[ "$(folded_sum out)" = "$(sum all.flame taken)" ]
+check 'a recording: the account is printed' grep -q ' expected = .* taken + .* idle + ' err
+check 'a recording: one file' [ "$(ls all.flame*)" = all.flame ]
+check 'a recording: whole stacks of a program with frame pointers' \
+	sh -c 'grep "^spin;" out | grep -v truncated | grep -q ";main;"'
+check 'a recording: most of its stacks are whole' sh -c '
+	awk "/^spin;/ { all += \$NF } /^spin;.*truncated/ { cut += \$NF } END { exit !(cut < all / 5) }" out'
+check '-a marks kernel frames' sh -c '! grep -q "_\[k\]" out || grep -q "[^k]_\[k\]" out'
+
+run record 1 -F 199 -p $spinner -f
+check '-p: only that process' sh -c 'grep -q "^spin;" out && ! grep -v "^spin" out | grep -q .'
+check '-f: no files' [ "$(ls)" = "$(printf 'all.flame\nerr\nout\nprobe.flame')" ] || ls >&2
+run record 1 -F 199 -p $spinner -f -K
+check '-K: no user frames' sh -c '! grep -q ";main" out'
+run record 1 -F 199 -p $spinner -f -U
+check '-U: no kernel frames' sh -c 'grep -q ";main" out && ! grep -q "asm_\|entry_SYSCALL" out'
+run record 1 -F 199 -p $spinner --stacks
+check '--stacks: the classic form' grep -q '^    -                spin ('"$spinner"')$' out
+run record 1 -F 99 -p $spinner -E
+check '-E: images' [ -s frames/flamegraph0000.png ]
+run record 1 -F 99 -p $spinner -E -g 'other/x%02d.png'
+check '-g: under another name' [ -s other/x00.png ]
+mkdir default && cd default && run record 1 -F 99
+cd ..
+check 'without -o: a recording and a film' \
+	sh -c 'ls default | grep -q "^flamelapse-.*\.flame$" && ls default | grep -q "^flamelapse-.*\.mp4$"'
+SUDO_UID=65534 SUDO_GID=65534
+export SUDO_UID SUDO_GID
+mkdir -m 777 theirs
+run record 1 -F 99 -o theirs/x.flame -o theirs/x.mp4
+check 'under sudo: files belong to the user' \
+	[ "$(stat -c %u theirs/x.flame theirs/x.mp4 | tr '\n' ' ')" = '65534 65534 ' ]
+mkdir -m 755 ours
+run record 1 -F 99 -o ours/x.flame
+check "under sudo: what the user may not write is not written" fails 1
+unset SUDO_UID SUDO_GID
+
+run record 1 -p 4194000 -o x.flame
+check 'a process that is not there' fails 1
+check 'and nothing is left' [ ! -e x.flame ]
+run record 1 -F 1000000 -o x.flame
+check 'a rate above the limit' sh -c 'grep -q perf_event_max_sample_rate err'
+run record 1 -F 99 --cgroupmap /sys/fs/bpf/no-such-map -o x.flame
+check 'a pinned map that is not there' sh -c '[ '"$status"' != 0 ] && grep -q no-such-map err'
+cp "$FLAMELAPSE" flamelapse && chmod 755 flamelapse
+setpriv --reuid=65534 --regid=65534 --clear-groups ./flamelapse record 1 -o theirs/y.flame > out 2> err
+status=$?
+check 'without privileges' fails 4
+echo text > foreign
+run record 1 -F 99 -o foreign.flame -q
+cp foreign foreign.flame
+run record 1 -F 99 -o foreign.flame
+check 'what is no recording is not overwritten' sh -c '[ '"$status"' = 1 ] && grep -q text foreign.flame'
+
+run record -F 99 -o cmd.flame -- sh -c 'exit 7'
+check 'a command: its status is told' grep -q 'ended with status 7' err
+run record -F 499 -o cmd.flame -f -- sh -c "$spin 0.5; exit 0"
+check 'a command: its descendants are followed' grep -q '^spin;' out
+run record 5 -- /no/such/command
+check 'a command that is not there' fails 1
+
+"$FLAMELAPSE" record -F 99 -o "$tmp/int.flame" -o "$tmp/int.folded" > out 2> err &
+p=$!
+sleep 1.5
+kill -INT $p
+wait $p
+status=$?
+check 'Ctrl-C: status' [ $status = 0 ]
+check 'Ctrl-C: the outputs' [ "$(folded_sum int.folded)" = "$(sum int.flame taken)" ]
+check 'Ctrl-C: the open snapshot too' balanced int.flame
+
+if mkdir small && mount -t tmpfs -o size=300k none small 2> /dev/null; then
+	run record 3 -F 999 --interval 100ms -o small/x.flame
+	check 'a full disk' fails 5
+	check 'a full disk: readable up to the last snapshot' \
+		sh -c '"$FLAMELAPSE" render small/x.flame -f > full.folded 2> err && [ -s full.folded ]'
+	umount small
+else
+	n=$((n + 1))
+	echo "ok $n - a full disk # skip no mount here"
+fi
+
+bad=0 kept=0
+for i in $(seq "${KILLS:-20}"); do
+	rm -f "$tmp"/k.flame*
+	"$FLAMELAPSE" record -q -F 99 --interval 50ms -o "$tmp/k.flame" > /dev/null 2>&1 &
+	p=$!
+	sleep "0.$((3 + i % 6))$((i * 7 % 10))"
+	kill -9 $p
+	wait $p 2> /dev/null
+	nobody_left || bad=$((bad + 1))
+	if "$FLAMELAPSE" render "$tmp/k.flame" -f > k.folded 2> err; then
+		kept=$((kept + 1))
+	else
+		grep -q 'no samples\|nothing was sampled' err || [ ! -e k.flame ] || { cat err >&2; bad=$((bad + 1)); }
+	fi
+done
+check "kill -9, ${KILLS:-20} times: always readable, nobody left" [ $bad = 0 ]
+check 'kill -9: what was recorded is there' [ $kept -gt 0 ]
+echo "1..$n"
