@@ -241,7 +241,9 @@ stop $b
 run -F 999 10 -- "$spin" short 15
 check "short-lived processes have their mappings" awk '/^process .*new=1 comm=spin$/ { k++; split($2, i, "="); mine[i[2]] = 1 }
 	/^stack/ { split($2, i, "="); split($3, f, "="); split($4, c, "="); if (mine[i[2]]) { all += c[2]; if (int(f[2] / 4) % 2) broken += c[2] } }
-	END { exit !(k >= 10 && all > 50 && broken < 0.1 * all) }' "$tmp/out"
+	END { exit !(k >= 10 && all > 100 && broken < 0.1 * all) }' "$tmp/out"
+run -F 499 10 -- sh -c 'i=0; while [ $i -lt 600 ]; do /bin/true; i=$((i + 1)); done'
+check "processes shorter than a period are sampled" [ "$(sum taken)" -gt 60 ]
 go "$spin" jit 30; a=$p
 run -p $a -F 199 0.5
 check "JIT code is the process's own module" has '^module .*kind=4 .*path=\[jit\]'
