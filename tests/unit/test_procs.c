@@ -245,7 +245,8 @@ TEST(bounds_hold_and_are_counted)
 	CHECK_EQ(at(1, 0x2000, NULL), 1);
 	CHECK_EQ(at(1, 19999 * 0x2000, NULL), 0);
 	fresh();
-	for (uint32_t i = 1; i <= 131072 + 5; i++)
+	procs_add(ps, 1, "a", false, 0);
+	for (uint32_t i = 2; i <= 131072 + 5; i++)
 		event(PROC_FORK, 1, i, i, 1, "");
 	CHECK_EQ(procs_refused(ps), 5);
 	CHECK_EQ(procs_count(ps), 131072);
