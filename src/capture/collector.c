@@ -249,7 +249,8 @@ static void end_sampling(struct run *r)
 
 static void send_ended(struct run *r)
 {
-	int64_t due = events_due(&r->events);
+	/* What a command was due nobody knows: it runs on some CPUs, some of the time. */
+	int64_t due = r->intake.follows ? -1 : events_due(&r->events);
 	struct wire_ended e = {
 	    .expected = r->expected,
 	    .undelivered = due < 0 ? -1 : 0,
@@ -298,8 +299,6 @@ static int open_sideband(struct run *r)
 static int open_sampler(struct run *r)
 {
 	const struct capture_options *opts = r->opts;
-	bool follow = opts->argv && !opts->all_cpus && opts->cpu < 0;
-	size_t n_cpus;
 	int status, err;
 
 	if (opts->argv) {
@@ -308,13 +307,13 @@ static int open_sampler(struct run *r)
 			log_error("cannot start '%s': %s", opts->argv[0], strerror(-err));
 			return CAPTURE_FAILED;
 		}
+		r->intake.follows = !opts->all_cpus && opts->cpu < 0;
+		procs_follow(r->intake.procs, r->command.pid);
 	}
-	status = events_open(&r->events, opts, follow ? r->command.pid : 0);
+	status = events_open(&r->events, opts);
 	if (status)
 		return status;
-	sideband_fds(r->sideband, &n_cpus);
-	r->sampler = sampler_create(opts, follow ? n_cpus : r->events.n, intake_take_sample,
-				    &r->intake, &status);
+	r->sampler = sampler_create(opts, r->events.n, intake_take_sample, &r->intake, &status);
 	if (!r->sampler)
 		return status;
 	err = sampler_attach(r->sampler, &r->events);
@@ -357,8 +356,6 @@ static void send_started(struct run *r, uint64_t start_ns)
 
 	sideband_fds(r->sideband, &n);
 	m.online_cpus = n;
-	if (r->events.follows_task)
-		m.n_cpus = n;
 	chan_send(r->out, WIRE_STARTED, &m, sizeof(m), -1);
 }
 

@@ -29,9 +29,7 @@ static bool id_from(const char *name, unsigned int *ret)
 	return !*end && v < UINT32_MAX;
 }
 
-/*
- * Root that did not come through sudo stays root, capabilities and all: exec would give them back,
- * and an exec that gains capabilities takes the events away from the process.
+/* Root that did not come through sudo stays root, capabilities and all: exec would give them back.
  */
 static int become_invoking_user(void)
 {

@@ -5,10 +5,9 @@
 #include <sys/types.h>
 
 /*
- * The command that is run to be sampled: a child that waits until it is released, so that its
- * events are there from its first instruction on. It runs as the invoking user (SUDO_UID), whose
+ * The command that is run to be sampled: a child that waits until it is released, so that sampling
+ * begins before its first instruction. It runs as the invoking user (SUDO_UID), whose
  * capabilities are none unless that is root, with the signal handling that we were started with.
- * A set-uid program among its descendants is not followed: the kernel takes its events away.
  *
  *	command_fork → command_release → command_status, when `pidfd` is readable
  */

@@ -77,7 +77,7 @@ static void settle(struct account *a, const struct sampler_counters *n, const st
 	*a = (struct account){.expected = n->expected,
 			      .taken = t ? t->taken : 0,
 			      .idle = n->idle,
-			      .filtered = n->filtered};
+			      .filtered = n->filtered + (t ? t->filtered : 0)};
 	a->lost[LOSS_RING_FULL] = n->ring_full;
 	a->lost[LOSS_RING_BUSY] = n->ring_busy;
 	if (t) {

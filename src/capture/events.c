@@ -74,8 +74,6 @@ static struct perf_event_attr attr_of(const struct events *ev)
 						  : (uint64_t)PERF_COUNT_SW_CPU_CLOCK,
 	    .disabled = 1,
 	    .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
-	    .inherit = ev->follows_task,
-	    .enable_on_exec = ev->follows_task,
 	};
 
 	if (ev->freq_hz) {
@@ -87,11 +85,10 @@ static struct perf_event_attr attr_of(const struct events *ev)
 	return attr;
 }
 
-static int open_one(struct events *ev, pid_t task, int cpu)
+static int open_one(struct events *ev, int cpu)
 {
 	struct perf_event_attr attr = attr_of(ev);
-	int fd =
-	    syscall(SYS_perf_event_open, &attr, task ? task : -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
+	int fd = syscall(SYS_perf_event_open, &attr, -1, cpu, -1, PERF_FLAG_FD_CLOEXEC);
 
 	if (fd < 0)
 		return -errno;
@@ -164,14 +161,14 @@ static int settle_rate(struct events *ev, const struct capture_options *opts)
 	return CAPTURE_OK;
 }
 
-int events_open(struct events *ev, const struct capture_options *opts, pid_t task)
+int events_open(struct events *ev, const struct capture_options *opts)
 {
 	uint32_t *cpu = NULL;
 	size_t n = 0;
 	bool found = opts->cpu < 0;
 	int status, err = 0;
 
-	*ev = (struct events){.follows_task = task != 0};
+	*ev = (struct events){0};
 	status = settle_rate(ev, opts);
 	if (status)
 		return status;
@@ -181,14 +178,12 @@ int events_open(struct events *ev, const struct capture_options *opts, pid_t tas
 	}
 	ev->fd = xcalloc(n, sizeof(*ev->fd));
 	for (size_t i = 0; i < n && !err; i++) {
-		int on = task ? -1 : (int)cpu[i];
-
 		found |= (int)cpu[i] == opts->cpu;
-		if ((opts->cpu >= 0 && opts->cpu != (int)cpu[i]) || (task && ev->n))
+		if (opts->cpu >= 0 && opts->cpu != (int)cpu[i])
 			continue;
-		err = open_one(ev, task, on);
+		err = open_one(ev, cpu[i]);
 		if (err && falls_back(ev, opts, err))
-			err = open_one(ev, task, on);
+			err = open_one(ev, cpu[i]);
 		/* Gone offline in between, or a CPU that this kind of event does not exist on. */
 		if (err == -ENODEV)
 			err = 0;
@@ -216,8 +211,6 @@ void events_close(struct events *ev)
 
 int events_enable(struct events *ev)
 {
-	if (ev->follows_task)
-		return 0;
 	for (size_t i = 0; i < ev->n; i++)
 		if (ioctl(ev->fd[i], PERF_EVENT_IOC_ENABLE, 0))
 			return -errno;
@@ -235,7 +228,7 @@ int64_t events_due(const struct events *ev)
 	uint64_t due = 0;
 
 	/* A period is exact too, but what a rate means is what users know. */
-	if (ev->follows_task || ev->event != CAPTURE_CPU_CLOCK || !ev->freq_hz)
+	if (ev->event != CAPTURE_CPU_CLOCK || !ev->freq_hz)
 		return -1;
 	for (size_t i = 0; i < ev->n; i++) {
 		uint64_t v[2];

@@ -290,6 +290,10 @@ static void count(struct intake *in, const struct sampler_record *r)
 	if (!t)
 		return;
 	p = find_process(in, r);
+	if (in->follows && (!p || !p->followed)) {
+		tally_filter(t);
+		return;
+	}
 	if (p) {
 		if (p->known_ns < in->lost_ns && p->start_ns < in->lost_ns)
 			p = know_again(in, p, r);

@@ -1,6 +1,7 @@
 #ifndef CAPTURE_INTAKE_H
 #define CAPTURE_INTAKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ struct intake {
 	void (*make_room)(void *arg);
 	void *arg;
 
+	bool follows;		 /* only what procs_follow() named and its descendants */
 	uint64_t unix_offset_ns; /* unix time - CLOCK_MONOTONIC */
 	uint32_t n_processes;	 /* told of */
 	uint64_t sideband_lost, lost_ns;

@@ -24,7 +24,7 @@ struct procs {
 	uint32_t bucket[BUCKETS];
 	size_t live, n_maps; /* n_maps: places allocated in all tables */
 	uint64_t refused;
-	uint32_t generation;
+	uint32_t generation, follow_pid;
 };
 
 struct procs *procs_create(void)
@@ -88,27 +88,38 @@ static struct proc *place(struct procs *ps, uint32_t pid)
 	return &ps->proc[at];
 }
 
-/* The process anew: its place stays, all that was known of the pid goes. */
+/* The process anew: its place stays, all that was known of the pid goes. `comm` may be that of
+ * another one, and places move. */
 static struct proc *begin(struct procs *ps, uint32_t pid, const char *comm)
 {
-	struct proc *p = procs_find(ps, pid);
+	struct proc *p = procs_find(ps, pid), fresh = {.pid = pid};
 
+	memccpy(fresh.comm, comm, '\0', sizeof(fresh.comm) - 1);
 	if (!p)
 		p = place(ps, pid);
 	if (!p)
 		return NULL;
 	maps_drop(ps, p);
-	*p = (struct proc){.pid = pid, .next = p->next, .generation = p->generation};
-	strncpy(p->comm, comm, sizeof(p->comm) - 1);
+	fresh.next = p->next;
+	fresh.generation = p->generation;
+	*p = fresh;
 	return p;
+}
+
+void procs_follow(struct procs *ps, uint32_t pid)
+{
+	ps->follow_pid = pid;
 }
 
 struct proc *procs_add(struct procs *ps, uint32_t pid, const char *comm, bool is_kernel,
 		       uint64_t known_ns)
 {
-	struct proc *p = begin(ps, pid, comm);
+	struct proc *p = procs_find(ps, pid);
+	bool followed = pid == ps->follow_pid || (p && !p->exited && p->followed);
 
+	p = begin(ps, pid, comm);
 	if (p) {
+		p->followed = followed;
 		p->is_kernel = is_kernel;
 		p->known_ns = p->touched_ns = known_ns;
 	}
@@ -207,15 +218,21 @@ static void fork_one(struct procs *ps, const struct proc_event *e)
 {
 	struct proc *parent, *p = procs_find(ps, e->pid);
 
-	if (e->pid == e->parent_pid || (p && e->t_ns < p->known_ns))
+	if (e->pid == e->parent_pid)
 		return;
 	parent = procs_find(ps, e->parent_pid);
+	if (p && e->t_ns < p->known_ns) {
+		/* /proc told the rest, but not this. */
+		p->followed |= parent && parent->followed;
+		return;
+	}
 	p = begin(ps, e->pid, parent ? parent->comm : "");
 	if (!p)
 		return;
 	/* The array may have moved. */
 	parent = procs_find(ps, e->parent_pid);
 	p->start_ns = p->touched_ns = e->t_ns;
+	p->followed = e->pid == ps->follow_pid || (parent && parent->followed);
 	if (!parent)
 		return;
 	p->is_kernel = parent->is_kernel;
@@ -231,9 +248,13 @@ static void rename_one(struct procs *ps, const struct proc_event *e)
 	if (e->pid != e->tid || (p && e->t_ns < p->known_ns))
 		return;
 	if (e->kind == PROC_EXEC) {
+		bool followed = e->pid == ps->follow_pid || (p && p->followed);
+
 		p = begin(ps, e->pid, e->comm);
-		if (p)
-			p->start_ns = p->touched_ns = e->t_ns;
+		if (!p)
+			return;
+		p->start_ns = p->touched_ns = e->t_ns;
+		p->followed = followed;
 	} else if (p && strncmp(p->comm, e->comm, sizeof(p->comm) - 1)) {
 		memcpy(p->comm, e->comm, sizeof(p->comm) - 1);
 		p->id = 0;

@@ -28,6 +28,7 @@ struct proc {
 	uint32_t pid;
 	char comm[16]; /* of the main thread */
 	bool is_kernel;
+	bool followed;	     /* it is, or descends from, what procs_follow() named */
 	uint64_t start_ns;   /* of its fork or exec; 0: it was there before us */
 	uint64_t known_ns;   /* /proc was read then; what happened before is in there */
 	uint32_t generation; /* changes with its mappings */
@@ -58,6 +59,9 @@ struct procs;
 
 struct procs *procs_create(void);
 void procs_destroy(struct procs *ps);
+
+/* Marks this process, and all it forks from now on, as followed. */
+void procs_follow(struct procs *ps, uint32_t pid);
 
 /* Applies one. */
 void procs_event(struct procs *ps, const struct proc_event *e);

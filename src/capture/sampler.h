@@ -13,7 +13,8 @@
  * events, and reads what it leaves: records out of a ring, and counters by interval. The one file
  * that knows libbpf.
  *
- *	sampler_create → sampler_attach → sampler_begin → (sampler_drain, sampler_counters)* →
+ *	sampler_create → sampler_attach → sampler_begin →
+ *	(sampler_drain, sampler_counters)* →
  *	sampler_end → sampler_drain until empty → sampler_destroy
  */
 struct sampler;

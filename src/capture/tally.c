@@ -18,7 +18,7 @@ static void forget_raw(struct tally *t)
 
 void tally_clear(struct tally *t)
 {
-	t->records = t->taken = t->lost_pairs = t->lost_stacks = 0;
+	t->records = t->taken = t->filtered = t->lost_pairs = t->lost_stacks = 0;
 	t->n_pairs = t->n_stacks = t->n_bytes = 0;
 	index_clear(&t->pair_ix);
 	index_clear(&t->stack_ix);
@@ -62,6 +62,12 @@ static uint64_t hash_raw(const struct tally *t, const struct raw_head *h,
 			 const struct tally_raw *raw)
 {
 	return hash_bytes(raw->address, address_bytes(raw), hash_bytes(h, sizeof(*h), t->seed));
+}
+
+void tally_filter(struct tally *t)
+{
+	t->records++;
+	t->filtered++;
 }
 
 bool tally_again(struct tally *t, const struct tally_raw *raw)

@@ -41,7 +41,7 @@ struct tally {
 	uint64_t seed;
 	struct tally_limits limits;
 	uint64_t records; /* all samples of the interval that came, lost ones included */
-	uint64_t taken, lost_pairs, lost_stacks;
+	uint64_t taken, filtered, lost_pairs, lost_stacks;
 
 	/* (process, stack) */
 	struct tally_pair {
@@ -65,6 +65,8 @@ void tally_init(struct tally *t, const struct tally_limits *limits, uint64_t see
 void tally_clear(struct tally *t);
 void tally_deinit(struct tally *t);
 
+/* Counts a sample that nobody asked for. */
+void tally_filter(struct tally *t);
 /* Counts the sample and returns true, if the same was counted before. */
 bool tally_again(struct tally *t, const struct tally_raw *raw);
 /* Counts the sample, or counts it as lost. `raw` is the sample that tally_again() did not find. */

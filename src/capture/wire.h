@@ -40,7 +40,7 @@ struct wire_started {
 	uint32_t freq_hz;   /* 0: a period was asked for */
 	uint64_t period;    /* of the event; 0: not fixed */
 	uint64_t period_ns; /* CPU time that a sample stands for; 0: not known */
-	uint32_t n_cpus;    /* that are sampled; for a command, those online */
+	uint32_t n_cpus;    /* that are sampled */
 	uint32_t online_cpus;
 	uint64_t ring_bytes;		    /* of the ring of samples */
 	uint64_t mono_ns, unix_ns, boot_ns; /* time 0 by three clocks */

@@ -85,7 +85,7 @@ check "expected in snapshots is all that was expected" has "^ended expected=$(su
 check "the first 300 ms have samples" awk '/^snapshot/ && k++ < 3 { split($7, t, "="); split($6, e, "="); s += e[2] + t[2] } END { exit s == 0 }' "$tmp/out"
 
 # --- shares of a known chain ---
-run -p $a -F 999 1.5
+run -p $a -F 999 2.5
 set -- $(nm -S "$spin" | awk '$4 == "spin_inner" || $4 == "spin_outer" { print $4, $1, $2 }')
 share() { awk -v n1="$1" -v s1="$2" -v l1="$3" -v n2="$4" -v s2="$5" -v l2="$6" '
 	function hex(h,  i, v) { v = 0; for (i = 1; i <= length(h); i++) v = v * 16 + index("0123456789abcdef", substr(h, i, 1)) - 1; return v }
@@ -97,7 +97,7 @@ share() { awk -v n1="$1" -v s1="$2" -v l1="$3" -v n2="$4" -v s2="$5" -v l2="$6" 
 		if (in_it(f[1], s1, l1) && !in_it(f[2], s2, l2)) x[n1] += c[2]
 		if (in_it(f[1], s2, l2) && !in_it(f[2], s1, l1)) x[n2] += c[2] }
 	END { inner = x["spin_innerspin_outer"]; outer = x["spin_outer"]; all = inner + outer
-		print inner, outer > "/dev/stderr"; exit !(all > 300 && inner > 0.68 * all && inner < 0.82 * all) }' "$tmp/out"; }
+		print inner, outer > "/dev/stderr"; exit !(all > 100 && inner > 0.62 * all && inner < 0.88 * all) }' "$tmp/out"; }
 check "a known chain has its known shares" share "$@"
 check "stacks end where main returns to in libc" awk '/^module/ && /libc\.so/ { split($2, i, "="); libc = i[2] }
 	/^stack/ { all++; k = split($6, f, ";"); if (f[k] ~ "^" libc "\\+") ok++ } END { exit !(all && ok > 0.9 * all) }' "$tmp/out"
@@ -220,7 +220,7 @@ check "--stack-storage-size" [ "$(sum stack_storage)" -gt 0 -a "$(sum hash_stora
 # --- a command and what it forks; $b still runs beside it ---
 run -F 299 10 -- "$spin" fork 0.6
 check "a command: its grandchild is sampled" awk '/^process .*comm=spin$/ { split($2, i, "="); mine[i[2]] = 1 }
-	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]]) s += c[2] } END { exit !(s > 50) }' "$tmp/out"
+	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]]) s += c[2] } END { exit !(s > 20) }' "$tmp/out"
 check "a command: nothing else" [ "$(of $b)" = 0 ]
 check "a command: its status, and no rate" has '^ended.*undelivered=-1 status=768'
 run -A -F 299 10 -- "$spin" 0.5
@@ -242,7 +242,9 @@ stop $b
 run -F 999 10 -- "$spin" short 15
 check "short-lived processes have their mappings" awk '/^process .*new=1 comm=spin$/ { k++; split($2, i, "="); mine[i[2]] = 1 }
 	/^stack/ { split($2, i, "="); split($3, f, "="); split($4, c, "="); if (mine[i[2]]) { all += c[2]; if (int(f[2] / 4) % 2) broken += c[2] } }
-	END { exit !(k >= 10 && all > 50 && broken < 0.1 * all) }' "$tmp/out"
+	END { exit !(k >= 10 && all > 40 && broken < 0.1 * all) }' "$tmp/out"
+run -F 499 10 -- sh -c 'i=0; while [ $i -lt 600 ]; do /bin/true; i=$((i + 1)); done'
+check "processes shorter than a period are sampled" [ "$(sum taken)" -gt 60 ]
 go "$spin" jit 30; a=$p
 run -p $a -F 199 0.5
 check "JIT code is the process's own module" has '^module .*kind=4 .*path=\[jit\]'

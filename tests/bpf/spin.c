@@ -1,6 +1,6 @@
 /*
- * A workload of known shape, for tests of sampling: main → outer → inner, of which outer's own part
- * takes a quarter of the time and inner's three quarters. Built with frame pointers.
+ * A workload of known shape, for tests of sampling: main → outer → inner, of which outer's own
+ * part takes a quarter of the time and inner's three quarters. Built with frame pointers.
  *
  *	spin SECONDS [THREADS]     ends by itself; THREADS named spin-1 … spin the same
  *	spin fork SECONDS          a child that forks a grandchild, which spins

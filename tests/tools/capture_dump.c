@@ -3,8 +3,7 @@
  *
  *	capture_dump [OPTION VALUE]… SECONDS [-- COMMAND …]
  *
- * Functions of a module are told apart by offset only; --symbol FILE NAME START END would be the
- * business of others, so addresses stay numbers here.
+ * Names are the business of others: addresses stay numbers here.
  */
 #include <errno.h>
 #include <poll.h>

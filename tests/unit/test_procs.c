@@ -209,6 +209,32 @@ TEST(what_happened_before_the_scan_is_in_it)
 	CHECK_EQ(at(7, 0x1000, NULL), 1);
 }
 
+TEST(descendants_are_followed)
+{
+	fresh();
+	procs_follow(ps, 5);
+	procs_add(ps, 1, "shell", false, 0);
+	event(PROC_FORK, 1, 5, 5, 1, "");
+	event(PROC_EXEC, 2, 5, 5, 0, "make");
+	event(PROC_FORK, 3, 6, 6, 5, "");
+	event(PROC_EXIT, 4, 6, 6, 0, "");
+	event(PROC_FORK, 4, 7, 7, 6, "");
+	event(PROC_EXEC, 5, 7, 7, 0, "cc1");
+	event(PROC_FORK, 6, 8, 8, 1, "");
+	CHECK(procs_find(ps, 5)->followed && procs_find(ps, 6)->followed);
+	CHECK(procs_find(ps, 7)->followed);
+	CHECK(!procs_find(ps, 8)->followed && !procs_find(ps, 1)->followed);
+	/* Read again from /proc, they still are; a pid used again is not. */
+	procs_add(ps, 7, "cc1", false, 10);
+	CHECK(procs_find(ps, 7)->followed);
+	event(PROC_FORK, 11, 6, 6, 1, "");
+	CHECK(!procs_find(ps, 6)->followed);
+	/* Found in /proc before its fork was heard of. */
+	procs_add(ps, 9, "as", false, 20);
+	event(PROC_FORK, 15, 9, 9, 7, "");
+	CHECK(procs_find(ps, 9)->followed);
+}
+
 TEST(bounds_hold_and_are_counted)
 {
 	fresh();
@@ -219,8 +245,9 @@ TEST(bounds_hold_and_are_counted)
 	CHECK_EQ(at(1, 0x2000, NULL), 1);
 	CHECK_EQ(at(1, 19999 * 0x2000, NULL), 0);
 	fresh();
-	for (uint32_t i = 1; i <= 131072 + 5; i++)
-		event(PROC_FORK, 1, i, i, 0, "");
+	procs_add(ps, 1, "a", false, 0);
+	for (uint32_t i = 2; i <= 131072 + 5; i++)
+		event(PROC_FORK, 1, i, i, 1, "");
 	CHECK_EQ(procs_refused(ps), 5);
 	CHECK_EQ(procs_count(ps), 131072);
 	for (uint32_t i = 1; i <= 131072; i += 2)
