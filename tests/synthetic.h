@@ -88,7 +88,7 @@ static inline uint32_t synthetic_stack(struct synthetic *m, size_t rank)
 		new = 5 + synthetic_random(&state) % 15;
 	for (unsigned up = rank % 3; up && m->dict.node[node].parent; up--)
 		node = m->dict.node[node].parent;
-	for (; new; new--)
+	for (; new; new --)
 		node = synthetic_push(m, node, &state);
 	return m->node[rank] = node;
 }

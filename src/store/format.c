@@ -8,24 +8,28 @@
 #include "base/xalloc.h"
 #include "store/chunk.h"
 
-#define TABLE(name, columns) {name, "CREATE TABLE " name "(" columns ")"}
-#define INTEGER		     " INTEGER NOT NULL, "
+#define TABLE(name, columns)                                                                       \
+	{                                                                                          \
+		name, "CREATE TABLE " name "(" columns ")"                                         \
+	}
+#define INTEGER " INTEGER NOT NULL, "
 
 const struct format_table format_tables[] = {
     {"meta", "CREATE TABLE meta(key TEXT PRIMARY KEY NOT NULL, value) WITHOUT ROWID"},
     TABLE("module", "id INTEGER PRIMARY KEY, path TEXT NOT NULL, build_id BLOB NOT NULL"),
-    TABLE("frame", "id INTEGER PRIMARY KEY, name TEXT NOT NULL, module" INTEGER
-		   "kind INTEGER NOT NULL"),
+    TABLE("frame",
+	  "id INTEGER PRIMARY KEY, name TEXT NOT NULL, module" INTEGER "kind INTEGER NOT NULL"),
     TABLE("node", "id INTEGER PRIMARY KEY, parent" INTEGER "frame INTEGER NOT NULL"),
     TABLE("process", "id INTEGER PRIMARY KEY, pid" INTEGER "comm TEXT NOT NULL, is_kernel" INTEGER
 		     "start_ns INTEGER NOT NULL"),
-    TABLE("snapshot", "id INTEGER PRIMARY KEY, t0_ns" INTEGER "t1_ns" INTEGER "mono_ns" INTEGER
-		      "boot_ns" INTEGER "expected" INTEGER "taken" INTEGER "idle" INTEGER
-		      "filtered" INTEGER "lost_ring_full" INTEGER "lost_ring_busy" INTEGER
-		      "lost_hash_storage" INTEGER "lost_stack_storage" INTEGER
-		      "lost_missing" INTEGER "complete" INTEGER "truncated" INTEGER
-		      "kernel_only" INTEGER "modules" INTEGER "frames" INTEGER "nodes" INTEGER
-		      "processes" INTEGER "dict_crc" INTEGER "crc INTEGER NOT NULL"),
+    TABLE("stack", "id INTEGER PRIMARY KEY, node" INTEGER "process INTEGER NOT NULL"),
+    TABLE("snapshot",
+	  "id INTEGER PRIMARY KEY, t0_ns" INTEGER "t1_ns" INTEGER "mono_ns" INTEGER
+	  "boot_ns" INTEGER "expected" INTEGER "taken" INTEGER "idle" INTEGER "filtered" INTEGER
+	  "lost_ring_full" INTEGER "lost_ring_busy" INTEGER "lost_hash_storage" INTEGER
+	  "lost_stack_storage" INTEGER "lost_missing" INTEGER "complete" INTEGER "truncated" INTEGER
+	  "kernel_only" INTEGER "modules" INTEGER "frames" INTEGER "nodes" INTEGER
+	  "processes" INTEGER "stacks" INTEGER "dict_crc" INTEGER "crc INTEGER NOT NULL"),
     TABLE("chunk", "snapshot INTEGER PRIMARY KEY, data BLOB NOT NULL"),
     {"top", "CREATE TABLE top(snapshot" INTEGER "frame" INTEGER "self" INTEGER "total" INTEGER
 	    "PRIMARY KEY(snapshot, frame)) WITHOUT ROWID"},
@@ -36,25 +40,20 @@ const size_t format_n_tables = ARRAY_SIZE(format_tables);
 _Static_assert(sizeof(struct account) == FORMAT_ACCOUNT * sizeof(uint64_t), "numbers only");
 _Static_assert(LOSSES == 5, "a new loss needs a column in snapshot, and a new FORMAT_VERSION");
 
-#define FIELD(name, type) {#name, type, offsetof(struct recording_meta, name)}
+#define FIELD(name, type)                                                                          \
+	{                                                                                          \
+#name, type, offsetof(struct recording_meta, name)                                 \
+	}
 
 const struct format_field format_fields[] = {
-    FIELD(host, FORMAT_TEXT),
-    FIELD(kernel, FORMAT_TEXT),
-    FIELD(arch, FORMAT_TEXT),
-    FIELD(version, FORMAT_TEXT),
-    FIELD(command, FORMAT_TEXT),
-    FIELD(command_status, FORMAT_I32),
-    FIELD(event, FORMAT_TEXT),
-    FIELD(filter, FORMAT_TEXT),
-    FIELD(online_cpus, FORMAT_U32),
-    FIELD(freq_hz, FORMAT_U32),
-    FIELD(period_ns, FORMAT_U64),
-    FIELD(interval_ns, FORMAT_U64),
-    FIELD(utc_offset_s, FORMAT_I32),
-    FIELD(follows_command, FORMAT_BOOL),
-    FIELD(includes_idle, FORMAT_BOOL),
-    FIELD(undelivered, FORMAT_I64),
+    FIELD(host, FORMAT_TEXT),	       FIELD(kernel, FORMAT_TEXT),
+    FIELD(arch, FORMAT_TEXT),	       FIELD(version, FORMAT_TEXT),
+    FIELD(command, FORMAT_TEXT),       FIELD(command_status, FORMAT_I32),
+    FIELD(event, FORMAT_TEXT),	       FIELD(filter, FORMAT_TEXT),
+    FIELD(online_cpus, FORMAT_U32),    FIELD(freq_hz, FORMAT_U32),
+    FIELD(period_ns, FORMAT_U64),      FIELD(interval_ns, FORMAT_U64),
+    FIELD(utc_offset_s, FORMAT_I32),   FIELD(follows_command, FORMAT_BOOL),
+    FIELD(includes_idle, FORMAT_BOOL), FIELD(undelivered, FORMAT_I64),
     FIELD(finished, FORMAT_BOOL),
 };
 const size_t format_n_fields = ARRAY_SIZE(format_fields);
@@ -221,34 +220,4 @@ bool format_is_sound(const struct format_row *row, const struct format_row *befo
 		if (row->n[i] > UINT32_MAX || (before && row->n[i] < before->n[i]))
 			return false;
 	return !before || before->info.t1_ns <= s->t0_ns;
-}
-
-void format_add_module(struct strbuf *sb, const char *path, size_t len, const void *build_id,
-		       size_t build_id_size)
-{
-	add_text(sb, path, len);
-	add_text(sb, build_id, build_id_size);
-}
-
-void format_add_frame(struct strbuf *sb, const char *name, size_t len, uint64_t module,
-		      uint64_t kind)
-{
-	add_text(sb, name, len);
-	add_u64(sb, module);
-	add_u64(sb, kind);
-}
-
-void format_add_node(struct strbuf *sb, uint64_t parent, uint64_t frame)
-{
-	add_u64(sb, parent);
-	add_u64(sb, frame);
-}
-
-void format_add_process(struct strbuf *sb, const char *comm, size_t len, uint64_t pid,
-			uint64_t is_kernel, uint64_t start_ns)
-{
-	add_text(sb, comm, len);
-	add_u64(sb, pid);
-	add_u64(sb, is_kernel);
-	add_u64(sb, start_ns);
 }

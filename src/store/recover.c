@@ -366,8 +366,10 @@ bool recover_is_recording(int fd)
 
 bool recover_is_locked(int fd)
 {
-	struct flock lock = {
-	    .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = LOCK_AT, .l_len = LOCK_BYTES};
+	struct flock lock = {.l_type = F_WRLCK,
+			     .l_whence = SEEK_SET,
+			     .l_start = LOCK_AT,
+			     .l_len = LOCK_BYTES};
 
 	return !fcntl(fd, F_GETLK, &lock) && lock.l_type != F_UNLCK;
 }

@@ -27,12 +27,13 @@ bool recover_is_needed(const char *path);
 
 /*
  * A database without log and journal, as of the last transaction that is whole; the caller frees
- * it. 0, -EBADMSG, -EAGAIN where a writer was faster than us at each of many trials, -EFBIG, or what
- * open() or read() said.
+ * it. 0, -EBADMSG, -EAGAIN where a writer was faster than us at each of many trials, -EFBIG, or
+ * what open() or read() said.
  */
 int recover_read(const char *path, uint8_t **data_ret, size_t *size_ret);
 
-/* The same from bytes in memory: *data (by malloc) may be replaced. Log and journal may be empty. */
+/* The same from bytes in memory: *data (by malloc) may be replaced. Log and journal may be empty.
+ */
 int recover_apply(uint8_t **data, size_t *size_bytes, const uint8_t *log, size_t log_bytes,
 		  const uint8_t *journal, size_t journal_bytes);
 

@@ -13,7 +13,7 @@
 
 #define SNAPSHOTS 3600
 #define STACKS	  20000
-#define SAMPLES	  4200 /* which hit about 2,000 (process, stack) pairs */
+#define SAMPLES	  4800 /* which hit about 2,000 (process, stack) pairs */
 #define READS	  1000
 
 static double now_ms(void)
@@ -31,7 +31,8 @@ static void row(const char *name, double value, const char *unit, const char *li
 
 static int by_value(const void *a, const void *b)
 {
-	return *(const double *)a < *(const double *)b ? -1 : *(const double *)a > *(const double *)b;
+	return *(const double *)a < *(const double *)b ? -1
+						       : *(const double *)a > *(const double *)b;
 }
 
 static void write_all_snapshots(const char *path)
