@@ -1,167 +1,168 @@
 #include "export/folded.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/strbuf.h"
 #include "base/xalloc.h"
-#include "export/sums.h"
+#include "export/textfile.h"
 
-#define NS_PER_S 1000000000ull
-
-struct line {
-	size_t at; /* of the stack in the text, NUL-terminated */
-	uint64_t count;
-};
-
-struct lines {
+/* Lines of one block: counts by process name (a string of the display) and displayed node. */
+struct block {
+	struct display ds;
+	uint32_t *root; /* process → string of its name, plus 1 */
+	struct snapshot sum;
+	size_t sorted; /* entries at the last sort */
 	struct strbuf text;
-	struct line *line;
-	size_t n, cap;
-	uint32_t *path; /* nodes of a stack, innermost first */
-	size_t cap_path;
+	size_t *line; /* where each begins in text */
+	size_t cap_lines;
 };
 
-static void add_name(struct strbuf *sb, const char *name)
+static uint32_t root_of(struct block *b, uint32_t process)
 {
-	size_t at = sb->len;
-
-	strbuf_adds(sb, name);
-	for (char *p = sb->data + at; (p = strchr(p, ';')); p++)
-		*p = ':';
-	/* What ends in a blank would lend it to the count. */
-	if (sb->len > at && sb->data[sb->len - 1] == ' ')
-		sb->data[sb->len - 1] = '_';
-}
-
-static const char *suffix(enum frame_kind kind)
-{
-	return kind == FRAME_KERNEL    ? "_[k]"
-	       : kind == FRAME_JIT     ? "_[j]"
-	       : kind == FRAME_INLINED ? "_[i]"
-				       : "";
-}
-
-static void add_process(struct strbuf *sb, const struct dict *d, uint32_t process)
-{
+	const struct dict *d = b->ds.from;
 	const char *comm = dict_text(d, d->process[process].comm);
 
-	/* A line that begins so is a comment. */
-	if (*comm == '#')
-		strbuf_addc(sb, '_');
-	add_name(sb, *comm ? comm : "[unknown]");
-}
+	if (!b->root[process]) {
+		struct strbuf sb = {0};
 
-static void add_line(struct lines *l, const struct dict *d, const struct entry *e,
-		     const struct folded_style *style)
-{
-	bool has_user = false, kernel = false;
-	size_t n = 0;
-
-	for (uint32_t node = e->node; node; node = d->node[node].parent) {
-		l->path = xgrow(l->path, &l->cap_path, n + 1, sizeof(*l->path));
-		l->path[n++] = d->node[node].frame;
+		strbuf_adds(&sb, *comm == '#' ? "\\x23" : "");
+		strbuf_adds(&sb, comm + (*comm == '#'));
+		b->root[process] = 1 + display_text(&b->ds, strbuf_str(&sb));
+		strbuf_deinit(&sb);
 	}
-	l->line = xgrow(l->line, &l->cap, l->n + 1, sizeof(*l->line));
-	l->line[l->n++] = (struct line){.at = l->text.len, .count = e->count};
-	add_process(&l->text, d, e->process);
-	while (n--) {
-		enum frame_kind kind = d->frame[l->path[n]].kind;
+	return b->root[process] - 1;
+}
 
-		if (kind == FRAME_KERNEL && !kernel && has_user && style->delimited)
-			strbuf_adds(&l->text, ";-");
-		kernel |= kind == FRAME_KERNEL;
-		has_user |= kind != FRAME_KERNEL;
-		strbuf_addc(&l->text, ';');
-		add_name(&l->text, dict_frame_name(d, l->path[n]));
-		if (style->annotate)
-			strbuf_adds(&l->text, suffix(kind));
+/* Sums are kept small by sorting whenever they have doubled. */
+static void block_add(struct block *b, const struct snapshot *s)
+{
+	for (size_t i = 0; i < s->n_entries; i++)
+		snapshot_add(&b->sum, root_of(b, s->entry[i].process),
+			     display_node(&b->ds, s->entry[i].node), s->entry[i].count);
+	if (b->sum.n_entries > 2 * b->sorted + 4096) {
+		snapshot_sort(&b->sum);
+		b->sorted = b->sum.n_entries;
 	}
-	strbuf_addc(&l->text, '\0');
 }
 
-static int by_text(const void *pa, const void *pb, void *arg)
+static void add_stack(struct block *b, const struct entry *e)
 {
-	const struct line *a = pa, *b = pb;
-	const char *text = arg;
+	uint32_t names[256], *name = names, *more = NULL;
+	size_t depth = 0, n = 0;
 
-	return strcmp(text + a->at, text + b->at);
-}
-
-static void write_lines(struct lines *l, struct strbuf *out)
-{
-	if (l->n)
-		qsort_r(l->line, l->n, sizeof(*l->line), by_text, l->text.data);
-	for (size_t i = 0; i < l->n;) {
-		const char *stack = l->text.data + l->line[i].at;
-		uint64_t count = 0;
-
-		for (; i < l->n && !strcmp(l->text.data + l->line[i].at, stack); i++)
-			count += l->line[i].count;
-		strbuf_addf(out, "%s %llu\n", stack, (unsigned long long)count);
+	for (uint32_t up = e->node; up; up = b->ds.dict.node[up].parent)
+		depth++;
+	if (depth > ARRAY_SIZE(names))
+		name = more = xmalloc(depth * sizeof(*more));
+	for (uint32_t up = e->node; up; up = b->ds.dict.node[up].parent)
+		name[n++] = up;
+	strbuf_adds(&b->text, dict_text(&b->ds.dict, e->process));
+	while (n) {
+		strbuf_addc(&b->text, ';');
+		strbuf_adds(&b->text, display_name(&b->ds, name[--n]));
 	}
-	l->n = 0;
-	strbuf_clear(&l->text);
+	free(more);
 }
 
-static int add_block(struct recording *rec, const struct folded_style *style, size_t first,
-		     size_t end, struct sums *sums, struct lines *l, struct strbuf *out)
+static int by_bytes(const void *a, const void *b, void *text)
 {
-	int err = sums_add(sums, rec, first, end);
+	return strcmp((const char *)text + *(const size_t *)a,
+		      (const char *)text + *(const size_t *)b);
+}
 
-	for (size_t i = 0; !err && i < sums->all.n_entries; i++)
-		add_line(l, &rec->dict, &sums->all.entry[i], style);
-	write_lines(l, out);
+/* strcmp() compares bytes as unsigned, and no byte of a line is below the blank. */
+static void block_write(struct block *b, FILE *f)
+{
+	size_t n;
+
+	snapshot_sort(&b->sum);
+	n = b->sum.n_entries;
+	strbuf_clear(&b->text);
+	b->line = xgrow(b->line, &b->cap_lines, n, sizeof(*b->line));
+	for (size_t i = 0; i < n; i++) {
+		b->line[i] = b->text.len;
+		add_stack(b, &b->sum.entry[i]);
+		strbuf_addf(&b->text, " %" PRIu64, b->sum.entry[i].count);
+		strbuf_addc(&b->text, '\0');
+	}
+	if (n)
+		qsort_r(b->line, n, sizeof(*b->line), by_bytes, b->text.data);
+	for (size_t i = 0; i < n; i++)
+		fprintf(f, "%s\n", b->text.data + b->line[i]);
+	b->sum.n_entries = b->sorted = 0;
+}
+
+static void write_text_field(FILE *f, const char *key, const char *value)
+{
+	if (*value && !strpbrk(value, " \t"))
+		fprintf(f, " %s=%s", key, value);
+}
+
+static void write_number_field(FILE *f, const char *key, int64_t value)
+{
+	if (value)
+		fprintf(f, " %s=%" PRId64, key, value);
+}
+
+static void write_head(const struct recording_meta *meta, FILE *f)
+{
+	fprintf(f, "# flamelapse");
+	write_text_field(f, "host", meta->host);
+	write_text_field(f, "event", meta->event);
+	write_number_field(f, "freq_hz", meta->freq_hz);
+	write_number_field(f, "period_ns", meta->period_ns);
+	write_number_field(f, "online_cpus", meta->online_cpus);
+	write_number_field(f, "utc_offset_s", meta->utc_offset_s);
+	fputc('\n', f);
+}
+
+static void write_time(const struct snapshot_info *s, FILE *f)
+{
+	uint64_t dur_ns = s->t1_ns - s->t0_ns, part = dur_ns % 1000000000;
+	int digits = 9;
+
+	fprintf(f, "# t=%" PRIu64 ".%09" PRIu64 " dur=%" PRIu64, s->t0_ns / 1000000000,
+		s->t0_ns % 1000000000, dur_ns / 1000000000);
+	for (; part && part % 10 == 0; digits--)
+		part /= 10;
+	if (part)
+		fprintf(f, ".%0*" PRIu64, digits, part);
+	fputc('\n', f);
+}
+
+int folded_write(struct recording *rec, const struct folded_style *style, FILE *f)
+{
+	struct block b = {.root = xcalloc(rec->dict.n_processes, sizeof(*b.root))};
+	struct snapshot s = {0};
+	int err = 0;
+
+	display_init(&b.ds, &rec->dict, style, "-");
+	if (style->per_snapshot)
+		write_head(&rec->meta, f);
+	for (size_t i = 0; i < rec->n_snapshots && !err && !ferror(f); i++) {
+		err = recording_load(rec, i, &s);
+		if (err)
+			break;
+		block_add(&b, &s);
+		if (style->per_snapshot) {
+			write_time(&s.info, f);
+			block_write(&b, f);
+		}
+	}
+	if (!err && !style->per_snapshot)
+		block_write(&b, f);
+	snapshot_deinit(&s);
+	snapshot_deinit(&b.sum);
+	strbuf_deinit(&b.text);
+	display_deinit(&b.ds);
+	free(b.line);
+	free(b.root);
 	return err;
-}
-
-/* What import/folded.h needs to know CPUs again. */
-static void add_header(const struct recording_meta *m, struct strbuf *out)
-{
-	strbuf_adds(out, "# flamelapse");
-	if (*m->host && !strchr(m->host, ' '))
-		strbuf_addf(out, " host=%s", m->host);
-	if (*m->event && !strchr(m->event, ' '))
-		strbuf_addf(out, " event=%s", m->event);
-	if (m->freq_hz)
-		strbuf_addf(out, " freq_hz=%u", m->freq_hz);
-	if (m->period_ns)
-		strbuf_addf(out, " period_ns=%llu", (unsigned long long)m->period_ns);
-	if (m->online_cpus)
-		strbuf_addf(out, " online_cpus=%u", m->online_cpus);
-	strbuf_addc(out, '\n');
-}
-
-static void add_time(const struct snapshot_info *info, struct strbuf *out)
-{
-	uint64_t dur = info->t1_ns - info->t0_ns;
-
-	strbuf_addf(out, "# t=%llu.%09llu dur=%llu.%09llu\n",
-		    (unsigned long long)(info->t0_ns / NS_PER_S),
-		    (unsigned long long)(info->t0_ns % NS_PER_S),
-		    (unsigned long long)(dur / NS_PER_S), (unsigned long long)(dur % NS_PER_S));
 }
 
 int export_folded(struct recording *rec, const struct folded_style *style, const char *path)
 {
-	struct strbuf out = {0};
-	struct lines l = {0};
-	struct sums sums = {0};
-	int err = 0;
-
-	if (style->per_snapshot)
-		add_header(&rec->meta, &out);
-	for (size_t i = 0; style->per_snapshot && !err && i < rec->n_snapshots; i++) {
-		add_time(&rec->snapshot[i], &out);
-		err = add_block(rec, style, i, i + 1, &sums, &l, &out);
-	}
-	if (!style->per_snapshot)
-		err = add_block(rec, style, 0, rec->n_snapshots, &sums, &l, &out);
-	if (!err)
-		err = sums_write(path, &out);
-	strbuf_deinit(&out);
-	strbuf_deinit(&l.text);
-	free(l.line);
-	free(l.path);
-	sums_deinit(&sums);
-	return err;
+	return textfile_write(path, folded_write, rec, style);
 }

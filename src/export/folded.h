@@ -1,25 +1,35 @@
 #ifndef EXPORT_FOLDED_H
 #define EXPORT_FOLDED_H
 
-#include <stdbool.h>
+#include <stdio.h>
 
-#include "profile/recording.h"
-
-/*
- * Folded text of a recording, as flamegraph.pl and import/folded.h read it: a line for each stack,
- * `command;outermost;…;innermost COUNT`, sorted by bytes. Processes of one name are one. A ";" in a
- * name becomes ":"; nothing else can break a line, since names are clean.
- */
-struct folded_style {
-	bool annotate;	   /* _[k] after kernel, _[j] after JIT, _[i] after inlined frames */
-	bool delimited;	   /* "-" between user and kernel frames, where a stack has both */
-	bool per_snapshot; /* a block for each, under "# t=<unix time> dur=<seconds>" */
-};
+#include "export/display.h"
 
 /*
- * To a file, which appears whole or not at all, or to stdout ("-"). 0, or a negative errno after
- * one line that names the file; -EPIPE, of stdout, without one.
+ * A recording as folded text, which flamegraph.pl and all its kin read, and import/folded.h:
+ *
+ *	process;frame;frame;frame COUNT
+ *
+ * Root first; the process is the bare name of its main thread, so that processes of one name are
+ * one. Lines are in the order of their bytes (LC_ALL=C sort), and no two have the same stack.
+ * A ";" in a name becomes ":", an empty name "[unknown]", a blank at the end of a name "\x20", a
+ *"#" at the start of a process "\x23"; other blanks stay, for the count follows the last one.
+ *Stacks of which only a part is known begin with [truncated]. The text of a block is in memory
+ *before it is written.
+ *
+ * With style.delimited, a frame "-" stands between user and kernel frames, as profile(8) -df has
+ *it. With style.per_snapshot, each snapshot is a block of its own, in order of time, under a
+ *header; one without samples is a header alone. At the top stands what is known of the machine,
+ *without the fields that are not known or hold blanks:
+ *
+ *	# flamelapse host=web1 event=cpu-clock freq_hz=99 period_ns=10101010 online_cpus=8 …
+ *	# t=1763647407.250000000 dur=1
+ *
+ * 0 or a negative errno, after one line: see export/textfile.h and recording_load().
  */
 int export_folded(struct recording *rec, const struct folded_style *style, const char *path);
+
+/* The same to a stream, whose errors the caller looks at. */
+int folded_write(struct recording *rec, const struct folded_style *style, FILE *f);
 
 #endif

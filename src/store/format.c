@@ -22,13 +22,14 @@ const struct format_table format_tables[] = {
     TABLE("node", "id INTEGER PRIMARY KEY, parent" INTEGER "frame INTEGER NOT NULL"),
     TABLE("process", "id INTEGER PRIMARY KEY, pid" INTEGER "comm TEXT NOT NULL, is_kernel" INTEGER
 		     "start_ns INTEGER NOT NULL"),
+    TABLE("stack", "id INTEGER PRIMARY KEY, node" INTEGER "process INTEGER NOT NULL"),
     TABLE("snapshot",
 	  "id INTEGER PRIMARY KEY, t0_ns" INTEGER "t1_ns" INTEGER "mono_ns" INTEGER
 	  "boot_ns" INTEGER "expected" INTEGER "taken" INTEGER "idle" INTEGER "filtered" INTEGER
 	  "lost_ring_full" INTEGER "lost_ring_busy" INTEGER "lost_hash_storage" INTEGER
 	  "lost_stack_storage" INTEGER "lost_missing" INTEGER "lost_backlog" INTEGER
 	  "complete" INTEGER "truncated" INTEGER "kernel_only" INTEGER "modules" INTEGER
-	  "frames" INTEGER "nodes" INTEGER "processes" INTEGER "dict_crc" INTEGER
+	  "frames" INTEGER "nodes" INTEGER "processes" INTEGER "stacks" INTEGER "dict_crc" INTEGER
 	  "crc INTEGER NOT NULL"),
     TABLE("chunk", "snapshot INTEGER PRIMARY KEY, data BLOB NOT NULL"),
     {"top", "CREATE TABLE top(snapshot" INTEGER "frame" INTEGER "self" INTEGER "total" INTEGER
@@ -229,34 +230,4 @@ bool format_is_sound(const struct format_row *row, const struct format_row *befo
 		if (row->n[i] > UINT32_MAX || (before && row->n[i] < before->n[i]))
 			return false;
 	return !before || before->info.t1_ns <= s->t0_ns;
-}
-
-void format_add_module(struct strbuf *sb, const char *path, size_t len, const void *build_id,
-		       size_t build_id_size)
-{
-	add_text(sb, path, len);
-	add_text(sb, build_id, build_id_size);
-}
-
-void format_add_frame(struct strbuf *sb, const char *name, size_t len, uint64_t module,
-		      uint64_t kind)
-{
-	add_text(sb, name, len);
-	add_u64(sb, module);
-	add_u64(sb, kind);
-}
-
-void format_add_node(struct strbuf *sb, uint64_t parent, uint64_t frame)
-{
-	add_u64(sb, parent);
-	add_u64(sb, frame);
-}
-
-void format_add_process(struct strbuf *sb, const char *comm, size_t len, uint64_t pid,
-			uint64_t is_kernel, uint64_t start_ns)
-{
-	add_text(sb, comm, len);
-	add_u64(sb, pid);
-	add_u64(sb, is_kernel);
-	add_u64(sb, start_ns);
 }

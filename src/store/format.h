@@ -17,15 +17,18 @@
  *	module, frame, node, process
  *		  the rows of struct dict under the same numbers, which count up from 0; but for
  *		  node 0, the empty stack. parent < id. kind is enum frame_kind.
+ *	stack     the nodes that ever got a count (store/chunk.h), numbered from 0
  *	snapshot  one row each, in order of time, id from 0: the interval by three clocks, the
- *		  account, then how many modules, frames, nodes and processes there are up to here
+ *		  account, then how many rows of the five above there are up to here
  *	chunk     the counts of each snapshot (store/chunk.h)
- *	top       the best functions of each snapshot, for stock sqlite3; we only write it
+ *	top       the best functions of each snapshot, for stock sqlite3; we only write it. At most
+ *		  FORMAT_TOP, and none whose self is below 1/FORMAT_TOP_SHARE of the samples: a
+ *		  hundred rows in any case would take as much room as all counts together
  *	mark      what happened when, in words
  *
  * Every number and name is under a CRC-32, for SQLite itself checks only the structure: meta.crc
- * covers meta, snapshot.crc the row before it, snapshot.dict_crc the rows of the dict that came
- * with this snapshot, and the chunk begins with its own. Useful from the shell:
+ * covers meta, snapshot.crc the row before it, snapshot.dict_crc the rows of the five
+ * tables that came with this snapshot, and the chunk begins with its own. Useful from the shell:
  *
  *	sqlite3 x.flame "select name, sum(self) s from top join frame on id = frame
  *			 group by name order by s desc limit 10"
@@ -34,6 +37,7 @@
 #define FORMAT_VERSION	      1
 #define FORMAT_MIN_READER     1
 #define FORMAT_TOP	      100
+#define FORMAT_TOP_SHARE      200
 
 struct format_table {
 	const char *name, *sql; /* sql as it stands in sqlite_schema */
@@ -78,12 +82,12 @@ int format_set(struct recording_meta *meta, const struct format_field *f, int64_
 uint32_t format_meta_crc(const struct recording_meta *meta, int64_t snapshots);
 
 /* Columns of snapshot after the id, as numbers below 2^63. */
-enum { FORMAT_CLOCKS = 4, FORMAT_ACCOUNT = 7 + LOSSES, FORMAT_DICT = 4 };
+enum { FORMAT_CLOCKS = 4, FORMAT_ACCOUNT = 7 + LOSSES, FORMAT_DICT = 5 };
 enum { FORMAT_COLUMNS = FORMAT_CLOCKS + FORMAT_ACCOUNT + FORMAT_DICT + 2 };
 
 struct format_row {
 	struct snapshot_info info;
-	uint64_t n[FORMAT_DICT]; /* modules, frames, nodes, processes */
+	uint64_t n[FORMAT_DICT]; /* modules, frames, nodes, processes, stacks */
 	uint32_t dict_crc;
 };
 
@@ -98,14 +102,5 @@ int format_unpack(const uint64_t col[FORMAT_COLUMNS], uint64_t id, struct format
  */
 bool format_is_sound(const struct format_row *row, const struct format_row *before,
 		     const struct account *sum_before);
-
-/* Append a row to the bytes that dict_crc is made of, in the order of FORMAT_DICT. */
-void format_add_module(struct strbuf *sb, const char *path, size_t len, const void *build_id,
-		       size_t build_id_size);
-void format_add_frame(struct strbuf *sb, const char *name, size_t len, uint64_t module,
-		      uint64_t kind);
-void format_add_node(struct strbuf *sb, uint64_t parent, uint64_t frame);
-void format_add_process(struct strbuf *sb, const char *comm, size_t len, uint64_t pid,
-			uint64_t is_kernel, uint64_t start_ns);
 
 #endif

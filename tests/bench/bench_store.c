@@ -13,7 +13,7 @@
 
 #define SNAPSHOTS 3600
 #define STACKS	  20000
-#define SAMPLES	  4200 /* which hit about 2,000 (process, stack) pairs */
+#define SAMPLES	  4800 /* which hit about 2,000 (process, stack) pairs */
 #define READS	  1000
 
 static double now_ms(void)
