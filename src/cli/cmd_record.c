@@ -299,11 +299,13 @@ static int take_message(struct session *s, const struct chan_msg *msg)
 	if (err <= 0)
 		return err;
 	err = store_append(s->store, &s->dict, &s->snapshot);
-	if (err)
+	if (err) {
 		s->status = exit_status(err);
+		return err;
+	}
 	account_add(&s->total, &s->snapshot.info.account);
 	s->n_snapshots++;
-	return err;
+	return 0;
 }
 
 static int take_messages(struct session *s)
@@ -398,7 +400,9 @@ static void tell_account(const struct session *s)
 		 s->n_snapshots, (unsigned long long)a->expected, (unsigned long long)a->taken,
 		 (unsigned long long)a->idle, (unsigned long long)a->filtered,
 		 (unsigned long long)account_lost(a), strbuf_str(&sb),
-		 a->expected == s->end.expected ? "" : ": DOES NOT ADD UP with the kernel's count");
+		 !s->ended || a->expected == s->end.expected
+		     ? ""
+		     : ": DOES NOT ADD UP with the kernel's count");
 	if (s->end.sideband_lost)
 		log_warn("%llu records of process life were lost: some names may be missing",
 			 (unsigned long long)s->end.sideband_lost);

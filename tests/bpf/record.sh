@@ -142,7 +142,7 @@ check 'Ctrl-C: status' [ $status = 0 ]
 check 'Ctrl-C: the outputs' [ "$(folded_sum int.folded)" = "$(sum int.flame taken)" ]
 check 'Ctrl-C: the open snapshot too' balanced int.flame
 
-if mkdir small && mount -t tmpfs -o size=300k none small 2> /dev/null; then
+if mkdir small && mount -t tmpfs -o size=700k none small 2> /dev/null; then
 	run record 3 -F 999 --interval 100ms -o small/x.flame
 	check 'a full disk' fails 5
 	check 'a full disk: readable up to the last snapshot' \
