@@ -66,7 +66,7 @@ static const char *way_out(int err)
 		return "another flamelapse is recording to it; name another file";
 	case ENOSPC:
 	case EDQUOT:
-		return "no space left on the device";
+		return "no space left on the device; make room, or record elsewhere with -o";
 	case EINVAL:
 		return "a snapshot contradicts itself; please report this";
 	case E2BIG:
@@ -242,6 +242,12 @@ static int open_live(struct store_writer *w, const struct way *way)
 	return err;
 }
 
+static void remove_all(const char *path)
+{
+	unlink(path);
+	remove_beside(path);
+}
+
 /* Begins anew for each way, for one that fails may leave the file half changed. */
 static int create_file(struct store_writer *w, const struct recording_meta *meta)
 {
@@ -251,7 +257,6 @@ static int create_file(struct store_writer *w, const struct recording_meta *meta
 		ino_t ino = 0;
 		struct stat st;
 
-		close_db(w);
 		err = put_under_name(w, meta, &ino);
 		if (err)
 			break;
@@ -259,6 +264,10 @@ static int create_file(struct store_writer *w, const struct recording_meta *meta
 		/* Another recorder may have replaced it between our renaming and our locking. */
 		if (err == -EBUSY || (!err && (stat(w->path, &st) || st.st_ino != ino)))
 			return -EBUSY;
+		if (err) {
+			close_db(w);
+			remove_all(w->path);
+		}
 		if (err == -ENOSPC || err == -EDQUOT)
 			break;
 	}
@@ -437,7 +446,6 @@ void store_discard(struct store_writer *w)
 	char *path = xstrdup(w->path);
 
 	store_free(w);
-	unlink(path);
-	remove_beside(path);
+	remove_all(path);
 	free(path);
 }
