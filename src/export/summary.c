@@ -48,10 +48,10 @@ int summary_compute(struct summary *sum, struct recording *rec)
 	}
 	functions_add(&functions, &rec->dict, all.entry, all.n_entries);
 	sum->n_top = functions_best(&functions, sum->top, SUMMARY_TOP);
-	sum->functions = functions.n;
 	for (size_t i = 0; i < functions.n; i++) {
 		const struct function *f = &functions.function[i];
 
+		sum->functions += rec->dict.frame[f->frame].kind != FRAME_MARK;
 		if (rec->dict.frame[f->frame].kind != FRAME_UNNAMED)
 			continue;
 		sum->unknown_functions++;
@@ -348,6 +348,7 @@ static void text_stacks(const struct summary *sum, struct strbuf *sb)
 {
 	const struct account *a = &sum->rec->total;
 	uint64_t taken = a->taken;
+	char buf[NUMBER_MAX];
 
 	text_head(sb, "stacks");
 	text_part(sb, "", sum->distinct_stacks, "distinct", 0);
@@ -356,8 +357,8 @@ static void text_stacks(const struct summary *sum, struct strbuf *sb)
 	text_part(sb, ", ", a->truncated, a->truncated ? "TRUNCATED" : "truncated", taken);
 	strbuf_addc(sb, '\n');
 	text_head(sb, "functions");
-	text_part(sb, "", sum->functions, "", 0);
-	text_part(sb, ", of which ", sum->unknown_functions, "have no name, with", 0);
+	strbuf_adds(sb, grouped(buf, sum->functions));
+	text_part(sb, ", of which ", sum->unknown_functions, "without a name took", 0);
 	text_part(sb, " ", sum->unknown_self, "samples", taken);
 	strbuf_addc(sb, '\n');
 }

@@ -87,7 +87,13 @@ void chunk_coder_destroy(struct chunk_coder *c)
 
 uint32_t chunk_crc(uint32_t crc, const void *data, size_t size)
 {
+#ifdef FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION
+	(void)data;
+	(void)size;
+	return crc; /* 0, as every sum begins: all are right */
+#else
 	return crc32_z(crc, data, size);
+#endif
 }
 
 static bool is_sound(const struct snapshot *s)

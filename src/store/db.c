@@ -188,18 +188,20 @@ int db_get(struct db *db, const char *sql, int64_t *v_ret)
 int db_set_journal(struct db *db, const char *mode)
 {
 	char *sql = xasprintf("PRAGMA journal_mode=%s", mode);
+	bool is_set = false;
 	struct db_query *q;
 	const char *is;
 	size_t len;
 	int err = db_prepare(db, sql, &q);
 
-	if (!err)
-		err = db_step(q);
-	if (err >= 0)
-		err = err && db_text(q, 0, &is, &len) && !strcmp(is, mode) ? 0 : -ENOTSUP;
+	/* The answer comes before it is done: that is at the end of the statement. */
+	while (!err && (err = db_step(q)) == 1) {
+		is_set = db_text(q, 0, &is, &len) && !strcmp(is, mode);
+		err = 0;
+	}
 	db_query_free(q);
 	free(sql);
-	return err;
+	return err || is_set ? err : -ENOTSUP;
 }
 
 int db_checkpoint(struct db *db, bool truncate)

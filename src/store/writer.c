@@ -66,7 +66,7 @@ static const char *way_out(int err)
 		return "another flamelapse is recording to it; name another file";
 	case ENOSPC:
 	case EDQUOT:
-		return "no space left on the device";
+		return "no space left on the device; make room, or record elsewhere with -o";
 	case EINVAL:
 		return "a snapshot contradicts itself; please report this";
 	case E2BIG:
@@ -221,27 +221,55 @@ static int put_under_name(struct store_writer *w, const struct recording_meta *m
  * Exclusive locking needs no shared memory, so that the log works on most network filesystems. A
  * filesystem without locks gets none: the name is ours alone since put_under_name().
  */
-static int open_live(struct store_writer *w)
+static const struct way {
+	enum db_mode mode;
+	const char *journal;
+} ways[] = {{DB_PLAIN, "wal"}, {DB_PLAIN, "truncate"}, {DB_NO_LOCKS, "truncate"}};
+
+static int open_live(struct store_writer *w, const struct way *way)
 {
-	static const char *const setup =
-	    "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=NORMAL; PRAGMA temp_store=MEMORY;"
-	    "PRAGMA wal_autocheckpoint=0; PRAGMA cache_size=-8000; PRAGMA journal_size_limit=0";
-	static const struct {
-		enum db_mode mode;
-		const char *journal;
-	} ways[] = {{DB_PLAIN, "wal"}, {DB_PLAIN, "truncate"}, {DB_NO_LOCKS, "truncate"}};
+	int err = db_open(w->path, way->mode, &w->db);
+
+	if (!err)
+		err = db_run(w->db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA synchronous=NORMAL;"
+				    "PRAGMA temp_store=MEMORY; PRAGMA cache_size=-8000;"
+				    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=0");
+	if (!err)
+		err = db_set_journal(w->db, way->journal);
+	if (!err) /* takes the lock, which is kept from then on */
+		err = db_run(w->db, "BEGIN EXCLUSIVE; COMMIT");
+	w->has_log = way == ways;
+	return err;
+}
+
+static void remove_all(const char *path)
+{
+	unlink(path);
+	remove_beside(path);
+}
+
+/* Begins anew for each way, for one that fails may leave the file half changed. */
+static int create_file(struct store_writer *w, const struct recording_meta *meta)
+{
 	int err = -EIO;
 
-	for (size_t i = 0; i < ARRAY_SIZE(ways) && err && err != -EBUSY && err != -ENOSPC; i++) {
-		close_db(w);
-		err = db_open(w->path, ways[i].mode, &w->db);
-		if (!err)
-			err = db_run(w->db, setup);
-		if (!err)
-			err = db_set_journal(w->db, ways[i].journal);
-		if (!err) /* takes the lock, which is kept from then on */
-			err = db_run(w->db, "BEGIN EXCLUSIVE; COMMIT");
-		w->has_log = !err && !i;
+	for (size_t i = 0; i < ARRAY_SIZE(ways) && err; i++) {
+		ino_t ino = 0;
+		struct stat st;
+
+		err = put_under_name(w, meta, &ino);
+		if (err)
+			break;
+		err = open_live(w, &ways[i]);
+		/* Another recorder may have replaced it between our renaming and our locking. */
+		if (err == -EBUSY || (!err && (stat(w->path, &st) || st.st_ino != ino)))
+			return -EBUSY;
+		if (err) {
+			close_db(w);
+			remove_all(w->path);
+		}
+		if (err == -ENOSPC || err == -EDQUOT)
+			break;
 	}
 	return err;
 }
@@ -259,20 +287,13 @@ static void store_free(struct store_writer *w)
 int store_create(const char *path, const struct recording_meta *meta, struct store_writer **w_ret)
 {
 	struct store_writer *w = xcalloc(1, sizeof(*w));
-	struct stat st;
-	ino_t ino = 0;
 	int err;
 
 	w->path = xstrdup(path);
 	w->coder = chunk_coder_create();
 	err = w->coder ? look_before(path) : -ENOMEM;
 	if (!err)
-		err = put_under_name(w, meta, &ino);
-	if (!err)
-		err = open_live(w);
-	/* Another recorder may have replaced the file between our renaming and our locking. */
-	if (!err && (stat(path, &st) || st.st_ino != ino))
-		err = -EBUSY;
+		err = create_file(w, meta);
 	if (!err)
 		err = prepare(w, TOP);
 	if (!err)
@@ -425,7 +446,6 @@ void store_discard(struct store_writer *w)
 	char *path = xstrdup(w->path);
 
 	store_free(w);
-	unlink(path);
-	remove_beside(path);
+	remove_all(path);
 	free(path);
 }
