@@ -156,6 +156,7 @@ static inline void synthetic_snapshot(struct synthetic *m, uint64_t i)
 static inline struct recording_meta synthetic_meta(void)
 {
 	return (struct recording_meta){.host = (char *)"web1",
+				       .unwinder = (char *)"frame pointers",
 				       .kernel = (char *)"6.1.0-28-amd64",
 				       .arch = (char *)"x86_64",
 				       .version = (char *)"0.1.0",

@@ -283,34 +283,35 @@ TEST(the_summary_in_json)
 	CHECK_EQ(summary_compute(&sum, &rec), 0);
 	sum.n_top = 2;
 	summary_add_json(&sum, &sb);
-	CHECK_STR(strbuf_str(&sb),
-		  "{\n"
-		  "  \"host\": \"web1\",\n"
-		  "  \"command\": \"make \\\"x\\\"\",\n"
-		  "  \"command_status\": 137,\n"
-		  "  \"start\": \"2025-11-20T14:03:27.250000000Z\",\n"
-		  "  \"start_ns\": 1763647407250000000,\n"
-		  "  \"duration_s\": 1.25,\n"
-		  "  \"interval_s\": 1,\n"
-		  "  \"snapshots\": 2,\n"
-		  "  \"event\": \"cpu-clock\",\n"
-		  "  \"freq_hz\": 99,\n"
-		  "  \"online_cpus\": null,\n"
-		  "  \"finished\": false,\n"
-		  "  \"samples\": {\"expected\": 2040, \"taken\": 26, \"idle\": 2000, "
-		  "\"filtered\": 0,\n"
-		  "    \"lost\": {\"ring_full\": 0, \"ring_busy\": 0, \"hash_storage\": 0, "
-		  "\"stack_storage\": 0, \"missing\": 14}, \"undelivered\": null},\n"
-		  "  \"stacks\": {\"distinct\": 9, \"complete\": 24, \"truncated\": 2, "
-		  "\"kernel_only\": 0},\n"
-		  "  \"unknown_frames\": 1,\n"
-		  "  \"top\": [\n"
-		  "    {\"name\": \"main\", \"module\": \"/usr/bin/app\", \"kind\": \"user\", "
-		  "\"self\": 7, \"total\": 17, \"share\": 0.269231},\n"
-		  "    {\"name\": \"work(a; b) const\", \"module\": \"/usr/bin/app\", \"kind\": "
-		  "\"user\", \"self\": 7, \"total\": 14, \"share\": 0.269231}\n"
-		  "  ]\n"
-		  "}\n");
+	CHECK_STR(
+	    strbuf_str(&sb),
+	    "{\n"
+	    "  \"host\": \"web1\",\n"
+	    "  \"command\": \"make \\\"x\\\"\",\n"
+	    "  \"command_status\": 137,\n"
+	    "  \"start\": \"2025-11-20T14:03:27.250000000Z\",\n"
+	    "  \"start_ns\": 1763647407250000000,\n"
+	    "  \"duration_s\": 1.25,\n"
+	    "  \"interval_s\": 1,\n"
+	    "  \"snapshots\": 2,\n"
+	    "  \"event\": \"cpu-clock\",\n"
+	    "  \"freq_hz\": 99,\n"
+	    "  \"online_cpus\": null,\n"
+	    "  \"finished\": false,\n"
+	    "  \"samples\": {\"expected\": 2040, \"taken\": 26, \"idle\": 2000, "
+	    "\"filtered\": 0,\n"
+	    "    \"lost\": {\"ring_full\": 0, \"ring_busy\": 0, \"hash_storage\": 0, "
+	    "\"stack_storage\": 0, \"missing\": 14, \"backlog\": 0}, \"undelivered\": null},\n"
+	    "  \"stacks\": {\"distinct\": 9, \"complete\": 24, \"truncated\": 2, "
+	    "\"kernel_only\": 0},\n"
+	    "  \"unknown_frames\": 1,\n"
+	    "  \"top\": [\n"
+	    "    {\"name\": \"main\", \"module\": \"/usr/bin/app\", \"kind\": \"user\", "
+	    "\"self\": 7, \"total\": 17, \"share\": 0.269231},\n"
+	    "    {\"name\": \"work(a; b) const\", \"module\": \"/usr/bin/app\", \"kind\": "
+	    "\"user\", \"self\": 7, \"total\": 14, \"share\": 0.269231}\n"
+	    "  ]\n"
+	    "}\n");
 	strbuf_deinit(&sb);
 	unmake(&rec);
 }
