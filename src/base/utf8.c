@@ -1,6 +1,7 @@
 #include "base/utf8.h"
 
 #include <stdbool.h>
+#include <string.h>
 
 size_t utf8_decode(const char *s, const char *end, uint32_t *c_ret)
 {
@@ -38,20 +39,23 @@ static bool is_unsafe(uint32_t c)
 	       (c >= 0xe0000 && c <= 0xe0fff) || (c >= 0xfff0 && c <= 0xfffb);
 }
 
+static void cut(struct strbuf *sb, size_t len)
+{
+	while (((unsigned char)sb->data[len] & 0xc0) == 0x80)
+		len--;
+	sb->data[sb->len = len] = '\0';
+	strbuf_adds(sb, "…");
+}
+
 void utf8_add_clean(struct strbuf *sb, const char *name, size_t len)
 {
 	const char *p = name, *end = name + len, *plain = p;
 	size_t limit = sb->len + NAME_MAX_BYTES;
 
-	while (p < end) {
+	while (p < end && sb->len + (p - plain) <= limit) {
 		uint32_t c = (unsigned char)*p;
 		size_t n = utf8_decode(p, end, &c);
 
-		if (sb->len + (p - plain) + 16 > limit) {
-			strbuf_add(sb, plain, p - plain);
-			strbuf_adds(sb, "…");
-			return;
-		}
 		if (n && c >= 0x20 && (c < 0x7f || c > 0x9f) && !is_unsafe(c)) {
 			p += n;
 			continue;
@@ -67,4 +71,6 @@ void utf8_add_clean(struct strbuf *sb, const char *name, size_t len)
 		plain = p;
 	}
 	strbuf_add(sb, plain, p - plain);
+	if (sb->len > limit)
+		cut(sb, limit - strlen("…"));
 }

@@ -11,7 +11,7 @@
  * adds it as valid UTF-8 in which nothing is obeyed by a terminal, a browser or a text renderer.
  * Bytes that are no UTF-8, and control characters, become \xNN; the bidirectional controls,
  * zero-width characters, line separators and noncharacters become \u{NNNN}. A longer name than
- * NAME_MAX_BYTES is cut, with "…" at its end.
+ * NAME_MAX_BYTES is cut, with "…" at its end. What is clean stays as it is.
  */
 #define NAME_MAX_BYTES 65536
 
