@@ -243,15 +243,18 @@ static uint64_t interval(const struct scene *s)
 	return info->t1_ns > info->t0_ns ? info->t1_ns - info->t0_ns : 1;
 }
 
-/* What one sample of a window is worth, with FRACTION_BITS behind the point. */
+/*
+ * What one sample of a window is worth, with FRACTION_BITS behind the point. It fits where a sample
+ * stands for at most a thousand times the window, which no recording goes beyond.
+ */
 static uint64_t worth(const struct scene *s, uint64_t duration_ns, uint64_t samples)
 {
-	__uint128_t one = (__uint128_t)s->one << FRACTION_BITS;
+	__uint128_t one = (__uint128_t)s->one << FRACTION_BITS, w;
 
 	if (s->opt.scale == SCALE_SHARE)
 		return (uint64_t)(one / (samples ? samples : 1));
-	return (uint64_t)(one * (s->knows_cpus ? s->rec->meta.period_ns : interval(s)) /
-			  duration_ns);
+	w = one * (s->knows_cpus ? s->rec->meta.period_ns : interval(s)) / duration_ns;
+	return w > one * 1000 ? (uint64_t)(one * 1000) : (uint64_t)w;
 }
 
 static uint64_t value(uint64_t count, uint64_t worth)

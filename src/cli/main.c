@@ -33,14 +33,15 @@ static void ignore(int signal)
 }
 
 /*
- * Who writes to a closed pipe shall see EPIPE and finish the other outputs. By a handler, not by
- * SIG_IGN, which a COMMAND would inherit.
+ * Who writes to a closed pipe, or beyond RLIMIT_FSIZE, shall see EPIPE or EFBIG and finish the
+ * other outputs. By a handler, not by SIG_IGN, which a COMMAND would inherit.
  */
-static void catch_sigpipe(void)
+static void catch_signals_of_writing(void)
 {
 	struct sigaction action = {.sa_handler = ignore, .sa_flags = SA_RESTART};
 
 	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGXFSZ, &action, NULL);
 }
 
 static int flush_stdout(int status)
@@ -132,7 +133,7 @@ int main(int argc, char **argv)
 	int status;
 
 	open_standard_files();
-	catch_sigpipe();
+	catch_signals_of_writing();
 	if (argc == 2 && print_for_build(argv[1]))
 		return flush_stdout(EXIT_OK);
 	status = options_parse(&opt, argc, argv);
