@@ -10,24 +10,6 @@
 /* Over this share of lost, truncated or unnamed samples the footer warns. */
 #define WARN_PERCENT 5
 
-void surround_init(struct surround *s, const struct scene *scene, const struct geometry *geo,
-		   struct text *text)
-{
-	*s = (struct surround){.scene = scene,
-			       .geo = geo,
-			       .text = text,
-			       .chrome = palette_chrome(scene->opt.theme)};
-	s->strip_top = xcalloc(geo->flame_width / STRIP_COLUMN_PX * (size_t)strip_kinds,
-			       sizeof(*s->strip_top));
-	strip_tops(scene, geo->flame_width, geo->strip_bottom - geo->strip_top, s->strip_top);
-}
-
-void surround_deinit(struct surround *s)
-{
-	free(s->strip_top);
-	*s = (struct surround){0};
-}
-
 static void draw_ruler_ticks(const struct surround *s, struct canvas *c)
 {
 	const struct geometry *geo = s->geo;
@@ -97,27 +79,62 @@ static void draw_strip_ticks(const struct surround *s, struct canvas *c)
 			    geo->strip_bottom, 2, geometry_even(geo, 6));
 }
 
+/* Which kinds the legend tells, the least needed last, and how far apart. */
+static const uint8_t legend_order[] = {FRAME_KERNEL,  FRAME_USER, FRAME_INLINED, FRAME_JIT,
+				       FRAME_UNNAMED, FRAME_MARK, BOX_PROCESS};
+
+static int legend_step(const struct surround *s, const struct text_style *style, int kind)
+{
+	return geometry_even(s->geo, 20) + geometry_px(s->geo, 8) +
+	       text_width(s->text, style, palette_kind_names[kind]) + geometry_px(s->geo, 36);
+}
+
+/* As wide as the words on the right get in any image, so that nothing moves. */
+static int trust_width(const struct surround *s, const struct text_style *style)
+{
+	char number[32], words[WORDS_MAX];
+
+	words_count(s->scene->rec->total.taken, number, sizeof(number));
+	snprintf(words, sizeof(words),
+		 "%s samples%s · 88 %% lost · 88 %% truncated · 88 %% unnamed", number,
+		 s->is_narrow ? "" : " in this image");
+	return text_width(s->text, style, words);
+}
+
+/* What does not fit beside the trust line is left out, for the whole film. */
+static void plan_footer(struct surround *s)
+{
+	struct text_style style = {FACE_REGULAR, geometry_px(s->geo, 22), 0};
+	int room = s->geo->flame_width, x = 0;
+
+	s->is_narrow = trust_width(s, &style) > room * 2 / 3;
+	room -= trust_width(s, &style);
+	for (size_t i = 0; i < sizeof(legend_order); i++) {
+		if (!s->scene->has_kind[legend_order[i]])
+			continue;
+		x += legend_step(s, &style, legend_order[i]);
+		if (x > room)
+			break;
+		s->legend[s->n_legend++] = legend_order[i];
+	}
+}
+
 static void draw_legend(const struct surround *s, struct canvas *c, struct image *img)
 {
-	static const uint8_t order[] = {FRAME_KERNEL,  FRAME_USER, FRAME_INLINED, FRAME_JIT,
-					FRAME_UNNAMED, FRAME_MARK, BOX_PROCESS};
 	const struct geometry *geo = s->geo;
 	struct text_style style = {FACE_REGULAR, geometry_px(geo, 22), s->chrome->muted};
 	int x = geo->margin, size = geometry_even(geo, 20), y = geometry_from_bottom(geo, 1050);
 
-	for (size_t i = 0; i < sizeof(order); i++) {
-		const char *name = palette_kind_names[order[i]];
+	for (int i = 0; i < s->n_legend; i++) {
+		int kind = s->legend[i];
 
-		if (!s->scene->has_kind[order[i]])
-			continue;
 		if (c)
-			canvas_rect(c, palette_kind(s->scene->opt.theme, order[i]), x, y, size,
-				    size);
-		x += size + geometry_px(geo, 8);
+			canvas_rect(c, palette_kind(s->scene->opt.theme, kind), x, y, size, size);
 		if (img)
-			text_draw(s->text, img, &style, ALIGN_LEFT, x,
-				  geometry_from_bottom(geo, 1068), 0, geo->width, name);
-		x += text_width(s->text, &style, name) + geometry_px(geo, 36);
+			text_draw(s->text, img, &style, ALIGN_LEFT, x + size + geometry_px(geo, 8),
+				  geometry_from_bottom(geo, 1068), 0, geo->width,
+				  palette_kind_names[kind]);
+		x += legend_step(s, &style, kind);
 	}
 }
 
@@ -222,8 +239,28 @@ static void draw_trust(const struct surround *s, struct image *img, const struct
 		x -= text_draw(s->text, img, &style, ALIGN_RIGHT, x, y, 0, geo->width, " · ");
 	}
 	words_count(a->taken, number, sizeof(number));
-	snprintf(words, sizeof(words), "%s samples in this image", number);
+	snprintf(words, sizeof(words), "%s samples%s", number,
+		 s->is_narrow ? "" : " in this image");
 	text_draw(s->text, img, &style, ALIGN_RIGHT, x, y, 0, geo->width, words);
+}
+
+void surround_init(struct surround *s, const struct scene *scene, const struct geometry *geo,
+		   struct text *text)
+{
+	*s = (struct surround){.scene = scene,
+			       .geo = geo,
+			       .text = text,
+			       .chrome = palette_chrome(scene->opt.theme)};
+	s->strip_top = xcalloc(geo->flame_width / STRIP_COLUMN_PX * (size_t)strip_kinds,
+			       sizeof(*s->strip_top));
+	strip_tops(scene, geo->flame_width, geo->strip_bottom - geo->strip_top, s->strip_top);
+	plan_footer(s);
+}
+
+void surround_deinit(struct surround *s)
+{
+	free(s->strip_top);
+	*s = (struct surround){0};
 }
 
 void surround_shapes(const struct surround *s, struct canvas *c, const struct moment *m)

@@ -27,6 +27,9 @@ struct surround {
 	const struct chrome *chrome;
 	struct text *text;
 	uint16_t *strip_top;
+	uint8_t legend[BOX_KINDS]; /* kinds */
+	int n_legend;
+	bool is_narrow; /* the words in the footer are short */
 };
 
 /* Borrows all three. */
