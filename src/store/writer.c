@@ -22,6 +22,9 @@
 /* Blobs of 2 KB leave less of a large page empty, but a commit writes whole pages to the log. */
 #define PAGE_BYTES "16384"
 
+#define TEXT_OF(x)  #x
+#define VALUE_OF(x) TEXT_OF(x)
+
 enum statement { BEGIN, COMMIT, META, SNAPSHOT, CHUNK, TOP, STATEMENTS };
 
 static const char *const statements[STATEMENTS] = {
@@ -141,10 +144,11 @@ static int write_schema(struct store_writer *w, const char *temp, const struct r
 	struct strbuf sql = {0};
 	int err = db_open(temp, DB_NO_LOCKS, &w->db);
 
-	strbuf_addf(&sql,
-		    "PRAGMA page_size=" PAGE_BYTES "; PRAGMA journal_mode=OFF;"
-		    "PRAGMA application_id=%d; PRAGMA user_version=%d; BEGIN;",
-		    FORMAT_APPLICATION_ID, FORMAT_VERSION);
+	strbuf_adds(&sql, "PRAGMA page_size=" PAGE_BYTES "; PRAGMA journal_mode=OFF;"
+			  "PRAGMA application_id=" VALUE_OF(
+			      FORMAT_APPLICATION_ID) ";"
+						     "PRAGMA user_version=" VALUE_OF(
+							 FORMAT_VERSION) "; BEGIN;");
 	for (size_t i = 0; i < format_n_tables; i++)
 		strbuf_addf(&sql, "%s;", format_tables[i].sql);
 	if (!err)
@@ -228,6 +232,7 @@ static const struct way {
 
 static int open_live(struct store_writer *w, const struct way *way)
 {
+	static const char set_version[] = "PRAGMA user_version=" VALUE_OF(FORMAT_VERSION);
 	int err = db_open(w->path, way->mode, &w->db);
 
 	if (!err)
@@ -236,8 +241,12 @@ static int open_live(struct store_writer *w, const struct way *way)
 				    "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=0");
 	if (!err)
 		err = db_set_journal(w->db, way->journal);
-	if (!err) /* takes the lock, which is kept from then on */
-		err = db_run(w->db, "BEGIN EXCLUSIVE; COMMIT");
+	/*
+	 * The first change takes the lock and makes the log or the journal. They stay: readers look
+	 * for them. This one changes nothing, but SQLite does not know.
+	 */
+	if (!err)
+		err = db_run(w->db, set_version);
 	w->has_log = way == ways;
 	return err;
 }
