@@ -1,0 +1,58 @@
+#ifndef EXPORT_SUMMARY_H
+#define EXPORT_SUMMARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+#include "profile/recording.h"
+
+/*
+ * What a recording holds, in numbers: the answer of `flamelapse info`.
+ *
+ *	err = summary_compute(&rec, &summary);
+ *	summary_add_json(&summary, &out);	or summary_add_text()
+ *	summary_deinit(&summary);
+ *
+ * The recording is borrowed and must live as long. Shares are of the samples taken.
+ */
+#define SUMMARY_TOP 10
+
+/* A function: `self` samples in which it ran, `total` in which it was on the stack, once for each
+ * however often it called itself. */
+struct summary_row {
+	uint32_t frame;
+	uint64_t self, total;
+};
+
+struct summary {
+	const struct recording *rec;
+	uint64_t start_ns, end_ns; /* unix; both 0 without snapshots */
+	size_t distinct;	   /* stacks with samples, whichever process they are of */
+	size_t unknown_frames;	   /* of kind FRAME_UNNAMED, with samples in or below them */
+	uint64_t unknown_self;	   /* samples in which such a frame ran */
+	/* Where recording_knows_cpus(): CPU time that was sampled for each time that went by. */
+	double cpus_mean, cpus_peak; /* cpus_peak: of a snapshot */
+	size_t n_top;
+	struct summary_row top[SUMMARY_TOP]; /* by self */
+};
+
+/* Reads each snapshot once. 0, or a negative errno after one line: -EBADMSG where damaged. */
+int summary_compute(struct recording *rec, struct summary *ret);
+void summary_deinit(struct summary *s);
+
+/*
+ * One object, on several lines; null stands for what is not known. Members: host, command,
+ * command_status (0 to 255, as a shell tells it: 128 + the signal), start (ISO 8601, UTC),
+ * duration_s, snapshots, finished, event, freq_hz, interval_s, unwinder, filter, online_cpus,
+ * kernel, arch; samples: {expected, taken, idle, filtered, lost: {cause: n}, undelivered}; stacks:
+ * {distinct, complete, truncated, kernel_only}, the last three in samples; unknown_frames; top:
+ * [{name, module, kind, self, total, self_share}], self_share from 0 to 1.
+ */
+void summary_add_json(const struct summary *s, struct strbuf *out);
+
+/* For reading, at most some 80 columns wide where names permit. */
+void summary_add_text(const struct summary *s, struct strbuf *out);
+
+#endif
