@@ -5,17 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/strbuf.h"
 #include "profile/recording.h"
 
 /*
  * What a recording holds, in numbers: the answer of `flamelapse info`.
  *
  *	err = summary_compute(&rec, &summary);
- *	summary_add_json(&summary, &out);	or summary_add_text()
- *	summary_deinit(&summary);
+ *	summary_add_json(&summary, &out);	or summary_add_text(): summary_json.h, _text.h
  *
- * The recording is borrowed and must live as long. Shares are of the samples taken.
+ * The recording is borrowed and must live as long; there is nothing to free. Shares are of the
+ *samples taken.
  */
 #define SUMMARY_TOP 10
 
@@ -28,7 +27,7 @@ struct summary_row {
 
 struct summary {
 	const struct recording *rec;
-	uint64_t start_ns, end_ns; /* unix; both 0 without snapshots */
+	uint64_t start_ns, end_ns; /* unix; start_ns is 0 where nobody knows */
 	size_t distinct;	   /* stacks with samples, whichever process they are of */
 	size_t unknown_frames;	   /* of kind FRAME_UNNAMED, with samples in or below them */
 	uint64_t unknown_self;	   /* samples in which such a frame ran */
@@ -40,19 +39,9 @@ struct summary {
 
 /* Reads each snapshot once. 0, or a negative errno after one line: -EBADMSG where damaged. */
 int summary_compute(struct recording *rec, struct summary *ret);
-void summary_deinit(struct summary *s);
 
-/*
- * One object, on several lines; null stands for what is not known. Members: host, command,
- * command_status (0 to 255, as a shell tells it: 128 + the signal), start (ISO 8601, UTC),
- * duration_s, snapshots, finished, event, freq_hz, interval_s, unwinder, filter, online_cpus,
- * kernel, arch; samples: {expected, taken, idle, filtered, lost: {cause: n}, undelivered}; stacks:
- * {distinct, complete, truncated, kernel_only}, the last three in samples; unknown_frames; top:
- * [{name, module, kind, self, total, self_share}], self_share from 0 to 1.
- */
-void summary_add_json(const struct summary *s, struct strbuf *out);
-
-/* For reading, at most some 80 columns wide where names permit. */
-void summary_add_text(const struct summary *s, struct strbuf *out);
+/* How the followed command ended, as a shell tells it: 0 to 255, or 128 + the signal; -1 where
+ * there was none. */
+int summary_command_status(const struct recording_meta *meta);
 
 #endif
