@@ -129,23 +129,29 @@ static void add_stacks(const struct summary *s, struct strbuf *out)
 
 	if (!a->taken)
 		return;
-	strbuf_addf(
-	    out,
-	    "\nStacks     %zu distinct; of the samples %.1f %% have a complete one, %.1f %% a "
-	    "truncated one",
-	    s->distinct, percent(a->complete, a->taken), truncated);
+	strbuf_addf(out,
+		    "\nStacks     %zu distinct: %.1f %% of samples complete, %.1f %% truncated",
+		    s->distinct, percent(a->complete, a->taken), truncated);
 	if (a->kernel_only)
-		strbuf_addf(out, ", %.1f %% kernel code only", percent(a->kernel_only, a->taken));
-	strbuf_adds(out, ".\n");
+		strbuf_addf(out, ", %.1f %% kernel", percent(a->kernel_only, a->taken));
+	strbuf_addc(out, '\n');
 	if (truncated >= MANY_TRUNCATED_PERCENT)
 		strbuf_adds(
 		    out, "           Truncated stacks lack callers: build programs and libraries "
-			 "with\n           -fno-omit-frame-pointer to see them.\n");
+			 "with\n           -fno-omit-frame-pointer to see them\n");
 	if (s->unknown_frames)
-		strbuf_addf(out,
-			    "Unnamed    %zu function%s, which ran in %.1f %% of the samples.\n",
+		strbuf_addf(out, "Unnamed    %zu function%s, running in %.1f %% of samples\n",
 			    s->unknown_frames, s->unknown_frames == 1 ? "" : "s",
 			    percent(s->unknown_self, a->taken));
+}
+
+/* The last part of its path; imported text knows no modules. */
+static const char *module_name(const struct dict *d, const struct frame *f)
+{
+	const char *path = dict_text(d, d->module[f->module].path);
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
 }
 
 static void add_top(const struct summary *s, struct strbuf *out)
@@ -155,20 +161,14 @@ static void add_top(const struct summary *s, struct strbuf *out)
 
 	if (!s->n_top)
 		return;
-	strbuf_adds(out, "\n   self    total  function");
-	strbuf_addf(out, "%*s\n", NAME_COLUMNS - 2, "module");
+	strbuf_adds(out, "\n   self    total  function\n");
 	for (size_t i = 0; i < s->n_top; i++) {
 		const struct summary_row *row = &s->top[i];
-		const struct frame *f = &d->frame[row->frame];
-		const char *path = dict_text(d, d->module[f->module].path);
-		const char *slash = strrchr(path, '/');
 
 		strbuf_addf(out, "%5.1f %%  %5.1f %%  ", percent(row->self, taken),
 			    percent(row->total, taken));
-		add_column(out, dict_text(d, f->name), NAME_COLUMNS);
-		if (!*path && f->kind == FRAME_KERNEL)
-			path = "[kernel]";
-		strbuf_addf(out, "  %s", slash ? slash + 1 : path);
+		add_column(out, dict_frame_name(d, row->frame), NAME_COLUMNS);
+		strbuf_addf(out, "  %s", module_name(d, &d->frame[row->frame]));
 		while (out->data[out->len - 1] == ' ')
 			out->data[--out->len] = '\0';
 		strbuf_addc(out, '\n');

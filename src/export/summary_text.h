@@ -4,7 +4,7 @@
 #include "base/strbuf.h"
 #include "export/summary.h"
 
-/* For reading, at most some 80 columns wide where names permit. */
+/* For reading at a terminal of 80 columns; a long name of a function is cut. */
 void summary_add_text(const struct summary *s, struct strbuf *out);
 
 #endif
