@@ -308,7 +308,8 @@ static int by_rank(const void *a, const void *b, void *arg)
 void lines_add(struct lines *l, const struct snapshot *s)
 {
 	add_counts(l, s);
-	qsort_r(l->touched, l->n_touched, sizeof(*l->touched), by_rank, l->rank);
+	if (l->n_touched)
+		qsort_r(l->touched, l->n_touched, sizeof(*l->touched), by_rank, l->rank);
 }
 
 void lines_clear(struct lines *l)

@@ -40,7 +40,9 @@ int export_stacks(struct recording *rec, const struct folded_style *style, const
 	if (!err)
 		err = textout_open(&out, path);
 	if (!err) {
-		qsort_r(lines.touched, lines.n_touched, sizeof(*lines.touched), by_count, &lines);
+		if (lines.n_touched)
+			qsort_r(lines.touched, lines.n_touched, sizeof(*lines.touched), by_count,
+				&lines);
 		for (size_t i = 0; !err && i < lines.n_touched; i++) {
 			add_stack(&out.buf, &lines, lines.touched[i]);
 			err = textout_flow(&out);

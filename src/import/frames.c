@@ -69,7 +69,8 @@ static uint32_t make_frame(struct frames *f, const char *s, size_t len, bool in_
 
 	if (kind == FRAME_USER && in_kernel)
 		kind = FRAME_KERNEL;
-	string = len ? clean_string(f, s, len) : clean_string(f, FRAME_UNKNOWN, strlen(FRAME_UNKNOWN));
+	string =
+	    len ? clean_string(f, s, len) : clean_string(f, FRAME_UNKNOWN, strlen(FRAME_UNKNOWN));
 	return string == FRAMES_FULL ? FRAMES_FULL : dict_frame(f->dict, string, 0, kind);
 }
 
