@@ -1,12 +1,11 @@
 #include "export/folded.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/log.h"
 #include "base/timespan.h"
 #include "base/xalloc.h"
 #include "export/lines.h"
+#include "export/load.h"
 #include "export/textout.h"
 
 /*
@@ -137,12 +136,9 @@ static int write_snapshots(struct pen *p, struct lines *l, struct recording *rec
 
 	add_meta(&p->out->buf, &rec->meta);
 	for (size_t i = 0; !err && i < rec->n_snapshots; i++) {
-		err = recording_load(rec, i, &s);
-		if (err) {
-			log_error("cannot read snapshot %zu of the recording: %s", i,
-				  strerror(-err));
+		err = load_snapshot(rec, i, &s);
+		if (err)
 			break;
-		}
 		lines_clear(l);
 		lines_add(l, &s);
 		add_time(&p->out->buf, &s.info);

@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/log.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "export/load.h"
 #include "profile/kind.h"
 
 #define UNASKED UINT32_MAX
@@ -130,20 +130,19 @@ static uint32_t make_line(struct lines *l, uint32_t first, uint32_t node)
 	uint32_t path[LINES_MAX_FRAMES], line = first;
 	size_t n = 0, n_kernel;
 
-	for (uint32_t at = l->cut[node]; at; at = d->node[at].parent)
-		path[n++] = d->node[at].frame;
+	for (; node; node = d->node[node].parent)
+		path[n++] = d->node[node].frame;
 	n_kernel = l->delimited ? kernel_part(l, path, n) : 0;
 	for (size_t i = n; i-- > 0;) {
 		if (i + 1 == n_kernel)
 			line = dict_node(&l->text, line, l->delimiter);
 		line = dict_node(&l->text, line, find_frame(l, path[i])->word);
 	}
-	return l->cut[node] == node ? line : dict_node(&l->text, line, l->truncated);
+	return line;
 }
 
-static uint32_t find_line(struct lines *l, uint32_t process, uint32_t node)
+static uint32_t find_whole_line(struct lines *l, uint32_t first, uint32_t node)
 {
-	uint32_t first = dict_node(&l->text, 0, process_word(l, process));
 	uint64_t h = hash_u64((uint64_t)first << 32 | node, l->text.seed);
 
 	for (uint32_t it = 0, id; index_next(&l->seen_ix, h, &it, &id);)
@@ -154,6 +153,14 @@ static uint32_t find_line(struct lines *l, uint32_t process, uint32_t node)
 	    (struct lines_seen){.first = first, .node = node, .line = make_line(l, first, node)};
 	index_add(&l->seen_ix, h, l->n_seen);
 	return l->seen[l->n_seen++].line;
+}
+
+static uint32_t find_line(struct lines *l, uint32_t process, uint32_t node)
+{
+	uint32_t first = dict_node(&l->text, 0, process_word(l, process));
+	uint32_t line = find_whole_line(l, first, l->cut[node]);
+
+	return l->cut[node] == node ? line : dict_node(&l->text, line, l->truncated);
 }
 
 static void add_counts(struct lines *l, const struct snapshot *s)
@@ -362,11 +369,8 @@ int lines_init(struct lines *l, struct recording *rec, const struct folded_style
 			    .by_pid = by_pid};
 	prepare(l);
 	for (size_t i = 0; !err && i < rec->n_snapshots; i++) {
-		err = recording_load(rec, i, &s);
-		if (err)
-			log_error("cannot read snapshot %zu of the recording: %s", i,
-				  strerror(-err));
-		else
+		err = load_snapshot(rec, i, &s);
+		if (!err)
 			add_counts(l, &s);
 	}
 	snapshot_deinit(&s);

@@ -4,9 +4,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "base/log.h"
-#include "base/timespan.h"
 #include "base/xalloc.h"
+#include "export/load.h"
 
 /* Counts of the whole recording, by node and then by frame. */
 struct sums {
@@ -20,10 +19,7 @@ static int read_counts(struct recording *rec, uint64_t *node)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < rec->n_snapshots; i++) {
-		err = recording_load(rec, i, &s);
-		if (err)
-			log_error("cannot read snapshot %zu of the recording: %s", i,
-				  strerror(-err));
+		err = load_snapshot(rec, i, &s);
 		for (size_t e = 0; !err && e < s.n_entries; e++)
 			node[s.entry[e].node] += s.entry[e].count;
 	}

@@ -129,12 +129,11 @@ static void add_stacks(const struct summary *s, struct strbuf *out)
 
 	if (!a->taken)
 		return;
-	strbuf_addf(out,
-		    "\nStacks     %zu distinct: %.1f %% of samples complete, %.1f %% truncated",
-		    s->distinct, percent(a->complete, a->taken), truncated);
+	strbuf_addf(out, "\nStacks     %.1f %% complete, %.1f %% truncated",
+		    percent(a->complete, a->taken), truncated);
 	if (a->kernel_only)
-		strbuf_addf(out, ", %.1f %% kernel", percent(a->kernel_only, a->taken));
-	strbuf_addc(out, '\n');
+		strbuf_addf(out, ", %.1f %% kernel only", percent(a->kernel_only, a->taken));
+	strbuf_addf(out, " (%zu distinct)\n", s->distinct);
 	if (truncated >= MANY_TRUNCATED_PERCENT)
 		strbuf_adds(
 		    out, "           Truncated stacks lack callers: build programs and libraries "

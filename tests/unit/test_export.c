@@ -198,6 +198,7 @@ TEST(delimiter)
 	    {"[truncated]/5|u/0|k/1", "p;[truncated];u;-;k 1\n", "p;[truncated];u;-;k_[k] 1\n"},
 	    {"u/0|k/1|u/0|k/1", "p;u;k;u;-;k 1\n", "p;u;k_[k];u;-;k_[k] 1\n"},
 	    {"u/0|k/1|u/0", "p;u;k;u 1\n", "p;u;k_[k];u 1\n"},
+	    {"u/0|k/1|j/2", "p;u;k;j 1\n", "p;u;k_[k];j_[j] 1\n"},
 	    {"u/0|k/1|k+0x1/4|k/1", "p;u;-;k;k+0x1;k 1\n", "p;u;-;k_[k];k+0x1;k_[k] 1\n"},
 	    {"u+0x1/4|k/1|i/3", "p;u+0x1;-;k;i 1\n", "p;u+0x1;-;k_[k];i_[i] 1\n"},
 	    /* Without a suffix, nothing will tell that this is kernel code. */
@@ -283,30 +284,36 @@ TEST(nothing_is_written_as_nothing)
 	recording_deinit(&rec);
 }
 
-static int load_damaged(struct recording *rec, size_t index, struct snapshot *s)
+static int loads_left;
+static int (*real_load)(struct recording *, size_t, struct snapshot *);
+
+static int load_some(struct recording *rec, size_t index, struct snapshot *s)
 {
-	(void)rec;
-	(void)s;
-	return index ? -EBADMSG : 0;
+	return loads_left-- ? real_load(rec, index, s) : -EBADMSG;
 }
 
+/* Three snapshots are read once, and again to be written one by one. */
 TEST(a_file_appears_whole_or_not_at_all)
 {
-	struct recording rec;
+	struct folded_style per_snapshot = {.per_snapshot = true};
 	char folder[] = "/tmp/flamelapse-test.XXXXXX", *path;
+	struct recording rec;
 
 	CHECK(mkdtemp(folder));
 	path = xasprintf("%s/x.folded", folder);
 	make_dd(&rec);
-	rec.load = load_damaged;
-	for (int i = 0; i < 2; i++) {
-		struct folded_style style = {.per_snapshot = i};
-
-		CHECK_EQ(export_folded(&rec, &style, path), -EBADMSG);
-		CHECK_EQ(export_stacks(&rec, &style, path), -EBADMSG);
+	real_load = rec.load;
+	rec.load = load_some;
+	for (int i = 0; i < 6; i++) {
+		loads_left = i;
+		CHECK_EQ(export_folded(&rec, &per_snapshot, path), -EBADMSG);
+		CHECK(access(path, F_OK));
 	}
+	loads_left = 2;
+	CHECK_EQ(export_stacks(&rec, &plain, path), -EBADMSG);
 	CHECK_EQ(rmdir(folder), 0);
-	CHECK_EQ(export_folded(&rec, &plain, path), -EBADMSG);
+	loads_left = 6;
+	CHECK_EQ(export_folded(&rec, &per_snapshot, path), -ENOENT);
 	recording_deinit(&rec);
 	free(path);
 }

@@ -106,31 +106,31 @@ TEST(text)
 	struct recording rec;
 
 	make_web(&rec);
-	check_report(&rec, summary_add_text,
-		     "Host       web\"1, 4 CPUs, Linux 6.1.0 x86_64\n"
-		     "Command    ./serve, ended with status 137\n"
-		     "When       2025-11-20T14:03:27.250Z, for 2 s: 2 snapshots of 1 s\n"
-		     "           not finished: the recorder was killed, or is at work\n"
-		     "Sampled    cpu-clock at 10 Hz, only PID 12; user stacks by frame pointers\n"
-		     "CPUs busy  3.00 on average, 4.50 at most, of 4\n"
-		     "\n"
-		     "Samples       60 taken\n"
-		     "           +  30 idle\n"
-		     "           +   4 filtered out\n"
-		     "           +   6 lost (ring_full 1, missing 5)\n"
-		     "           = 100 expected; the kernel did not deliver 3 more\n"
-		     "\n"
-		     "Stacks     4 distinct: 66.7 % of samples complete, 20.0 % truncated, 13.3 % "
-		     "kernel\n"
-		     "           Truncated stacks lack callers: build programs and libraries with\n"
-		     "           -fno-omit-frame-pointer to see them\n"
-		     "Unnamed    1 function, running in 16.7 % of samples\n"
-		     "\n"
-		     "   self    total  function\n"
-		     " 50.0 %   50.0 %  ext4_write                                    ext4.ko\n"
-		     " 16.7 %   33.3 %  f\n"
-		     " 16.7 %   33.3 %  g\n"
-		     " 16.7 %   16.7 %  lib.so+0x1\n");
+	check_report(
+	    &rec, summary_add_text,
+	    "Host       web\"1, 4 CPUs, Linux 6.1.0 x86_64\n"
+	    "Command    ./serve, ended with status 137\n"
+	    "When       2025-11-20T14:03:27.250Z, for 2 s: 2 snapshots of 1 s\n"
+	    "           not finished: the recorder was killed, or is at work\n"
+	    "Sampled    cpu-clock at 10 Hz, only PID 12; user stacks by frame pointers\n"
+	    "CPUs busy  3.00 on average, 4.50 at most, of 4\n"
+	    "\n"
+	    "Samples       60 taken\n"
+	    "           +  30 idle\n"
+	    "           +   4 filtered out\n"
+	    "           +   6 lost (ring_full 1, missing 5)\n"
+	    "           = 100 expected; the kernel did not deliver 3 more\n"
+	    "\n"
+	    "Stacks     66.7 % complete, 20.0 % truncated, 13.3 % kernel only (4 distinct)\n"
+	    "           Truncated stacks lack callers: build programs and libraries with\n"
+	    "           -fno-omit-frame-pointer to see them\n"
+	    "Unnamed    1 function, running in 16.7 % of samples\n"
+	    "\n"
+	    "   self    total  function\n"
+	    " 50.0 %   50.0 %  ext4_write                                    ext4.ko\n"
+	    " 16.7 %   33.3 %  f\n"
+	    " 16.7 %   33.3 %  g\n"
+	    " 16.7 %   16.7 %  lib.so+0x1\n");
 	recording_deinit(&rec);
 }
 
@@ -219,6 +219,10 @@ TEST(damage_is_passed_on)
 
 	make_web(&rec);
 	rec.load = load_damaged;
+	CHECK_EQ(summary_compute(&rec, &summary), -EBADMSG);
+	recording_deinit(&rec);
+	make_web(&rec);
+	rec.snapshot[1].account.taken = 0;
 	CHECK_EQ(summary_compute(&rec, &summary), -EBADMSG);
 	recording_deinit(&rec);
 }
