@@ -1,168 +1,167 @@
 #include "export/folded.h"
 
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
-#include "base/strbuf.h"
+#include "base/timespan.h"
 #include "base/xalloc.h"
-#include "export/textfile.h"
+#include "export/lines.h"
+#include "export/load.h"
+#include "export/textout.h"
 
-/* Lines of one block: counts by process name (a string of the display) and displayed node. */
-struct block {
-	struct display ds;
-	uint32_t *root; /* process → string of its name, plus 1 */
-	struct snapshot sum;
-	size_t sorted; /* entries at the last sort */
-	struct strbuf text;
-	size_t *line; /* where each begins in text */
-	size_t cap_lines;
+/*
+ * The line written last, of which the next one repeats most: its nodes, root first, and where each
+ * one's word ends.
+ */
+struct pen {
+	const struct lines *lines;
+	struct textout *out;
+	struct strbuf line;
+	size_t n, cap_node, cap_end;
+	uint32_t *node;
+	size_t *end;
+	uint32_t *fresh; /* nodes that the next line does not share, innermost first */
+	size_t cap_fresh;
 };
 
-static uint32_t root_of(struct block *b, uint32_t process)
+static void pen_deinit(struct pen *p)
 {
-	const struct dict *d = b->ds.from;
-	const char *comm = dict_text(d, d->process[process].comm);
+	strbuf_deinit(&p->line);
+	free(p->node);
+	free(p->end);
+	free(p->fresh);
+}
 
-	if (!b->root[process]) {
-		struct strbuf sb = {0};
+static void add_count(struct strbuf *sb, uint64_t count)
+{
+	char text[24], *at = text + sizeof(text);
 
-		strbuf_adds(&sb, *comm == '#' ? "\\x23" : "");
-		strbuf_adds(&sb, comm + (*comm == '#'));
-		b->root[process] = 1 + display_text(&b->ds, strbuf_str(&sb));
-		strbuf_deinit(&sb);
+	*--at = '\n';
+	do
+		*--at = '0' + count % 10;
+	while (count /= 10);
+	*--at = ' ';
+	strbuf_add(sb, at, text + sizeof(text) - at);
+}
+
+/* Parents have smaller numbers, so the deepest node that both lines share is found by numbers. */
+static void set_line(struct pen *p, uint32_t line)
+{
+	const struct dict *d = &p->lines->text;
+	size_t n_fresh = 0;
+
+	for (uint32_t at = line; at; at = d->node[at].parent) {
+		while (p->n && p->node[p->n - 1] > at)
+			p->n--;
+		if (p->n && p->node[p->n - 1] == at)
+			break;
+		p->fresh = xgrow(p->fresh, &p->cap_fresh, n_fresh + 1, sizeof(*p->fresh));
+		p->fresh[n_fresh++] = at;
 	}
-	return b->root[process] - 1;
-}
+	if (n_fresh && !d->node[p->fresh[n_fresh - 1]].parent)
+		p->n = 0;
+	p->line.len = p->n ? p->end[p->n - 1] : 0;
+	p->node = xgrow(p->node, &p->cap_node, p->n + n_fresh, sizeof(*p->node));
+	p->end = xgrow(p->end, &p->cap_end, p->n + n_fresh, sizeof(*p->end));
+	while (n_fresh--) {
+		uint32_t at = p->fresh[n_fresh];
 
-/* Sums are kept small by sorting whenever they have doubled. */
-static void block_add(struct block *b, const struct snapshot *s)
-{
-	for (size_t i = 0; i < s->n_entries; i++)
-		snapshot_add(&b->sum, root_of(b, s->entry[i].process),
-			     display_node(&b->ds, s->entry[i].node), s->entry[i].count);
-	if (b->sum.n_entries > 2 * b->sorted + 4096) {
-		snapshot_sort(&b->sum);
-		b->sorted = b->sum.n_entries;
+		if (p->n)
+			strbuf_addc(&p->line, ';');
+		strbuf_adds(&p->line, dict_frame_name(d, d->node[at].frame));
+		p->node[p->n] = at;
+		p->end[p->n++] = p->line.len;
 	}
 }
 
-static void add_stack(struct block *b, const struct entry *e)
+static int write_lines(struct pen *p)
 {
-	uint32_t names[256], *name = names, *more = NULL;
-	size_t depth = 0, n = 0;
+	const struct lines *l = p->lines;
+	int err = 0;
 
-	for (uint32_t up = e->node; up; up = b->ds.dict.node[up].parent)
-		depth++;
-	if (depth > ARRAY_SIZE(names))
-		name = more = xmalloc(depth * sizeof(*more));
-	for (uint32_t up = e->node; up; up = b->ds.dict.node[up].parent)
-		name[n++] = up;
-	strbuf_adds(&b->text, dict_text(&b->ds.dict, e->process));
-	while (n) {
-		strbuf_addc(&b->text, ';');
-		strbuf_adds(&b->text, display_name(&b->ds, name[--n]));
+	for (size_t i = 0; !err && i < l->n_touched; i++) {
+		set_line(p, l->touched[i]);
+		strbuf_add(&p->out->buf, p->line.data, p->line.len);
+		add_count(&p->out->buf, l->count[l->touched[i]]);
+		err = textout_flow(p->out);
 	}
-	free(more);
+	return err;
 }
 
-static int by_bytes(const void *a, const void *b, void *text)
+/* Values hold no blanks. */
+static void add_word(struct strbuf *sb, const char *key, const char *value)
 {
-	return strcmp((const char *)text + *(const size_t *)a,
-		      (const char *)text + *(const size_t *)b);
+	if (!*value)
+		return;
+	strbuf_addf(sb, " %s=", key);
+	for (; *value; value++)
+		strbuf_addc(sb, *value == ' ' ? '_' : *value);
 }
 
-/* strcmp() compares bytes as unsigned, and no byte of a line is below the blank. */
-static void block_write(struct block *b, FILE *f)
+/* A frequency alone would be read as a period, which it is not for every event. */
+static void add_meta(struct strbuf *sb, const struct recording_meta *m)
 {
-	size_t n;
+	struct strbuf fields = {0};
 
-	snapshot_sort(&b->sum);
-	n = b->sum.n_entries;
-	strbuf_clear(&b->text);
-	b->line = xgrow(b->line, &b->cap_lines, n, sizeof(*b->line));
-	for (size_t i = 0; i < n; i++) {
-		b->line[i] = b->text.len;
-		add_stack(b, &b->sum.entry[i]);
-		strbuf_addf(&b->text, " %" PRIu64, b->sum.entry[i].count);
-		strbuf_addc(&b->text, '\0');
-	}
-	if (n)
-		qsort_r(b->line, n, sizeof(*b->line), by_bytes, b->text.data);
-	for (size_t i = 0; i < n; i++)
-		fprintf(f, "%s\n", b->text.data + b->line[i]);
-	b->sum.n_entries = b->sorted = 0;
+	add_word(&fields, "host", m->host);
+	add_word(&fields, "event", m->event);
+	if (m->period_ns && m->freq_hz)
+		strbuf_addf(&fields, " freq_hz=%u", m->freq_hz);
+	if (m->period_ns)
+		strbuf_addf(&fields, " period_ns=%llu", (unsigned long long)m->period_ns);
+	if (m->online_cpus)
+		strbuf_addf(&fields, " online_cpus=%u", m->online_cpus);
+	if (m->utc_offset_s)
+		strbuf_addf(&fields, " utc_offset_s=%d", m->utc_offset_s);
+	if (fields.len)
+		strbuf_addf(sb, "# flamelapse%s\n", strbuf_str(&fields));
+	strbuf_deinit(&fields);
 }
 
-static void write_text_field(FILE *f, const char *key, const char *value)
+static void add_time(struct strbuf *sb, const struct snapshot_info *info)
 {
-	if (*value && !strpbrk(value, " \t"))
-		fprintf(f, " %s=%s", key, value);
+	uint64_t dur_ns = info->t1_ns - info->t0_ns;
+
+	strbuf_addf(sb, "# t=%llu.%09llu dur=%llu", (unsigned long long)(info->t0_ns / NS_PER_S),
+		    (unsigned long long)(info->t0_ns % NS_PER_S),
+		    (unsigned long long)(dur_ns / NS_PER_S));
+	if (dur_ns % NS_PER_S)
+		strbuf_addf(sb, ".%09llu", (unsigned long long)(dur_ns % NS_PER_S));
+	strbuf_addc(sb, '\n');
 }
 
-static void write_number_field(FILE *f, const char *key, int64_t value)
+static int write_snapshots(struct pen *p, struct lines *l, struct recording *rec)
 {
-	if (value)
-		fprintf(f, " %s=%" PRId64, key, value);
-}
-
-static void write_head(const struct recording_meta *meta, FILE *f)
-{
-	fprintf(f, "# flamelapse");
-	write_text_field(f, "host", meta->host);
-	write_text_field(f, "event", meta->event);
-	write_number_field(f, "freq_hz", meta->freq_hz);
-	write_number_field(f, "period_ns", meta->period_ns);
-	write_number_field(f, "online_cpus", meta->online_cpus);
-	write_number_field(f, "utc_offset_s", meta->utc_offset_s);
-	fputc('\n', f);
-}
-
-static void write_time(const struct snapshot_info *s, FILE *f)
-{
-	uint64_t dur_ns = s->t1_ns - s->t0_ns, part = dur_ns % 1000000000;
-	int digits = 9;
-
-	fprintf(f, "# t=%" PRIu64 ".%09" PRIu64 " dur=%" PRIu64, s->t0_ns / 1000000000,
-		s->t0_ns % 1000000000, dur_ns / 1000000000);
-	for (; part && part % 10 == 0; digits--)
-		part /= 10;
-	if (part)
-		fprintf(f, ".%0*" PRIu64, digits, part);
-	fputc('\n', f);
-}
-
-int folded_write(struct recording *rec, const struct folded_style *style, FILE *f)
-{
-	struct block b = {.root = xcalloc(rec->dict.n_processes, sizeof(*b.root))};
 	struct snapshot s = {0};
 	int err = 0;
 
-	display_init(&b.ds, &rec->dict, style, "-");
-	if (style->per_snapshot)
-		write_head(&rec->meta, f);
-	for (size_t i = 0; i < rec->n_snapshots && !err && !ferror(f); i++) {
-		err = recording_load(rec, i, &s);
+	add_meta(&p->out->buf, &rec->meta);
+	for (size_t i = 0; !err && i < rec->n_snapshots; i++) {
+		err = load_snapshot(rec, i, &s);
 		if (err)
 			break;
-		block_add(&b, &s);
-		if (style->per_snapshot) {
-			write_time(&s.info, f);
-			block_write(&b, f);
-		}
+		lines_clear(l);
+		lines_add(l, &s);
+		add_time(&p->out->buf, &s.info);
+		err = write_lines(p);
 	}
-	if (!err && !style->per_snapshot)
-		block_write(&b, f);
 	snapshot_deinit(&s);
-	snapshot_deinit(&b.sum);
-	strbuf_deinit(&b.text);
-	display_deinit(&b.ds);
-	free(b.line);
-	free(b.root);
 	return err;
 }
 
 int export_folded(struct recording *rec, const struct folded_style *style, const char *path)
 {
-	return textfile_write(path, folded_write, rec, style);
+	struct lines lines;
+	struct textout out;
+	struct pen pen = {.lines = &lines, .out = &out};
+	int err = lines_init(&lines, rec, style, false);
+
+	if (!err)
+		err = textout_open(&out, path);
+	if (!err) {
+		err = style->per_snapshot ? write_snapshots(&pen, &lines, rec) : write_lines(&pen);
+		err = textout_close(&out, err);
+	}
+	pen_deinit(&pen);
+	lines_deinit(&lines);
+	return err;
 }

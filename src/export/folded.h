@@ -1,35 +1,43 @@
 #ifndef EXPORT_FOLDED_H
 #define EXPORT_FOLDED_H
 
-#include <stdio.h>
+#include <stdbool.h>
 
-#include "export/display.h"
+#include "profile/recording.h"
 
 /*
- * A recording as folded text, which flamegraph.pl and all its kin read, and import/folded.h:
+ * A recording as folded text, which import/folded.h reads back and other flame graph tools know:
  *
  *	process;frame;frame;frame COUNT
  *
- * Root first; the process is the bare name of its main thread, so that processes of one name are
- * one. Lines are in the order of their bytes (LC_ALL=C sort), and no two have the same stack.
- * A ";" in a name becomes ":", an empty name "[unknown]", a blank at the end of a name "\x20", a
- *"#" at the start of a process "\x23"; other blanks stay, for the count follows the last one.
- *Stacks of which only a part is known begin with [truncated]. The text of a block is in memory
- *before it is written.
+ * root first, a line for each stack, in byte order of the stacks. Processes are their bare names,
+ * so those of one name are added up, and so are frames of one name in different files. The counts
+ * of all lines together are the samples taken.
  *
- * With style.delimited, a frame "-" stands between user and kernel frames, as profile(8) -df has
- *it. With style.per_snapshot, each snapshot is a block of its own, in order of time, under a
- *header; one without samples is a header alone. At the top stands what is known of the machine,
- *without the fields that are not known or hold blanks:
+ * Without per_snapshot that is all: no line is a comment. With it, each snapshot has its block, one
+ * without samples too, and the first line says what is known of the whole:
  *
- *	# flamelapse host=web1 event=cpu-clock freq_hz=99 period_ns=10101010 online_cpus=8 …
+ *	# flamelapse host=web1 event=cpu-clock freq_hz=99 period_ns=10101010 online_cpus=8
  *	# t=1763647407.250000000 dur=1
+ *	process;frame 12
  *
- * 0 or a negative errno, after one line: see export/textfile.h and recording_load().
+ * annotate adds _[k], _[j], _[i] to the frames that profile/kind.h has a suffix for. delimited puts
+ * a frame "-" between user code and the kernel code which it called, as profile -d does.
+ *
+ * Text that is read and written again in the same style is the same to the byte. So what would be
+ * misread is not written as it is: ";" becomes ":", "#" at the beginning of a process and a blank
+ * at the end of a name become \x23 and \x20, a name without bytes is "[unknown]", one that ends
+ * like a suffix ends in _(k) instead, a frame called "-" or "--" stands in parentheses. A stack of
+ * more than LINES_MAX_FRAMES frames is cut there and ends in "[truncated]", as in import.
+ */
+struct folded_style {
+	bool annotate, delimited, per_snapshot;
+};
+
+/*
+ * Writes to the file, which appears when it is whole, or to stdout for "-". 0, or a negative errno
+ * after one line that names the file; -EPIPE, which is no failure, without a word.
  */
 int export_folded(struct recording *rec, const struct folded_style *style, const char *path);
-
-/* The same to a stream, whose errors the caller looks at. */
-int folded_write(struct recording *rec, const struct folded_style *style, FILE *f);
 
 #endif

@@ -1,27 +1,25 @@
 #ifndef EXPORT_STACKS_H
 #define EXPORT_STACKS_H
 
-#include <stdio.h>
-
-#include "export/display.h"
+#include "export/folded.h"
 
 /*
- * A recording in the many lines that profile(8) prints by default: each stack with its innermost
- * frame first, then who ran it, and how often it was sampled; the most frequent at the end, where a
- * terminal shows it.
+ * A recording as the text that profile(8) prints without -f, for reading from the bottom of a
+ * terminal: a paragraph for each stack of each process, the least frequent first.
  *
- *	    frame
- *	    frame
- *	    -                process (PID)
- *	        COUNT
+ *	    vfs_read            innermost frame first, so kernel code comes before user code
+ *	    ksys_read
+ *	    --                  only if style->delimited: between the two
+ *	    read
+ *	    main
+ *	    -                dd (25036)
+ *	        4
+ *	                        an empty line
  *
- * With style.delimited, a line "    --" stands between kernel and user frames; with style.annotate
- * kernel frames end in _[k]. style.per_snapshot has no effect here. Stacks of equal count are in
- *the order of process, PID and first sight. Errors as of export_folded().
+ * Stacks of equal count stand by process and frames, in byte order. style->annotate adds suffixes
+ * to names, which are written as in folded text; style->per_snapshot changes nothing here. Returns
+ * what export_folded() does.
  */
 int export_stacks(struct recording *rec, const struct folded_style *style, const char *path);
-
-/* The same to a stream, whose errors the caller looks at. */
-int stacks_write(struct recording *rec, const struct folded_style *style, FILE *f);
 
 #endif

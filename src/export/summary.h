@@ -1,54 +1,47 @@
 #ifndef EXPORT_SUMMARY_H
 #define EXPORT_SUMMARY_H
 
-#include "base/strbuf.h"
-#include "profile/functions.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
 #include "profile/recording.h"
 
 /*
- * What a recording holds, on one screen: for `flamelapse info`.
+ * What a recording holds, in numbers: the answer of `flamelapse info`.
  *
- *	err = summary_compute(&sum, &rec);
- *	summary_add_text(&sum, path, &sb);	or summary_add_json(&sum, &sb);
+ *	err = summary_compute(&rec, &summary);
+ *	summary_add_json(&summary, &out);	or summary_add_text(): summary_json.h, _text.h
  *
- * The JSON document; what is not known is null:
- *
- *	host, command, event	text
- *	command_status		of the followed command, as a shell tells it: its exit status, or
- *128
- *				+ the signal that ended it
- *	start			of the first snapshot: ISO 8601 in UTC, to the nanosecond
- *	start_ns		the same in nanoseconds of unix time
- *	duration_s		from there to the end of the last snapshot
- *	interval_s		the length of a snapshot
- *	snapshots		how many
- *	freq_hz, online_cpus	as the recorder set and found them
- *	finished		false: it is still being written, or its recorder was killed
- *	samples			expected = taken + idle + filtered + all of lost
- *(profile/snapshot.h). lost has every cause. undelivered: what the kernel did not even try to
- *				deliver, not among the expected ones
- *	stacks			distinct: how many; complete + truncated + kernel_only = samples
- *taken unknown_frames		how many functions on these stacks have no name but an address top
- *the ten best functions by self: name, module (path), kind, self and total in samples, share: self
- *of samples taken, 0 to 1
- *
- * What it adds up is also checked, so that info tells whether the file is sound to its end.
+ * The recording is borrowed and must live as long; there is nothing to free. Shares are of the
+ *samples taken.
  */
 #define SUMMARY_TOP 10
 
-struct summary {
-	const struct recording *rec; /* borrowed */
-	uint64_t start_ns, end_ns;   /* unix; both 0 without a snapshot */
-	uint64_t distinct_stacks, functions, unknown_functions, unknown_self;
-	struct function top[SUMMARY_TOP];
-	size_t n_top;
+/* A function: `self` samples in which it ran, `total` in which it was on the stack, once for each
+ * however often it called itself. */
+struct summary_row {
+	uint32_t frame;
+	uint64_t self, total;
 };
 
-/* 0, or the negative errno of recording_load(), which printed. */
-int summary_compute(struct summary *sum, struct recording *rec);
+struct summary {
+	const struct recording *rec;
+	uint64_t start_ns, end_ns; /* unix; start_ns is 0 where nobody knows */
+	size_t distinct;	   /* stacks with samples, whichever process they are of */
+	size_t unknown_frames;	   /* of kind FRAME_UNNAMED, with samples in or below them */
+	uint64_t unknown_self;	   /* samples in which such a frame ran */
+	/* Where recording_knows_cpus(): CPU time that was sampled for each time that went by. */
+	double cpus_mean, cpus_peak; /* cpus_peak: of a snapshot */
+	size_t n_top;
+	struct summary_row top[SUMMARY_TOP]; /* by self */
+};
 
-void summary_add_json(const struct summary *sum, struct strbuf *sb);
-/* name: of the file. Lines of at most 100 columns, but for long names. */
-void summary_add_text(const struct summary *sum, const char *name, struct strbuf *sb);
+/* Reads each snapshot once. 0, or a negative errno after one line: -EBADMSG where damaged. */
+int summary_compute(struct recording *rec, struct summary *ret);
+
+/* How the followed command ended, as a shell tells it: 0 to 255, or 128 + the signal; -1 where
+ * there was none. */
+int summary_command_status(const struct recording_meta *meta);
 
 #endif

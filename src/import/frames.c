@@ -5,8 +5,7 @@
 
 #include "base/utf8.h"
 #include "base/xalloc.h"
-
-#define UNKNOWN "[unknown]"
+#include "profile/kind.h"
 
 void frames_init(struct frames *f, struct dict *dict)
 {
@@ -63,61 +62,15 @@ static uint32_t clean_string(struct frames *f, const char *s, size_t len)
 	return dict_string(f->dict, strbuf_str(&f->clean), f->clean.len);
 }
 
-static bool is_text(const char *s, size_t len, const char *text)
-{
-	return len == strlen(text) && !memcmp(s, text, len);
-}
-
-static bool is_hex(const char *s, size_t len)
-{
-	if (len < 3 || s[0] != '0' || s[1] != 'x')
-		return false;
-	for (size_t i = 2; i < len; i++)
-		if (!strchr("0123456789abcdefABCDEF", s[i]) || !s[i])
-			return false;
-	return true;
-}
-
-static bool is_unnamed(const char *s, size_t len)
-{
-	size_t at = len;
-
-	if (!len || is_text(s, len, UNKNOWN) || is_hex(s, len))
-		return true;
-	while (at && s[at - 1] != '+' && s[at - 1] != '@')
-		at--;
-	return at > 1 && is_hex(s + at, len - at);
-}
-
-static enum frame_kind kind_of(const char *s, size_t *len)
-{
-	size_t n = *len;
-
-	if (n > 4 && s[n - 4] == '_' && s[n - 3] == '[' && s[n - 1] == ']') {
-		*len = n - 4;
-		switch (s[n - 2]) {
-		case 'k':
-			return FRAME_KERNEL;
-		case 'j':
-			return FRAME_JIT;
-		case 'i':
-			return FRAME_INLINED;
-		}
-		*len = n;
-	}
-	if (is_text(s, n, FRAME_TRUNCATED))
-		return FRAME_MARK;
-	return is_unnamed(s, n) ? FRAME_UNNAMED : FRAME_USER;
-}
-
 static uint32_t make_frame(struct frames *f, const char *s, size_t len, bool in_kernel)
 {
-	enum frame_kind kind = kind_of(s, &len);
+	enum frame_kind kind = kind_of_name(s, &len);
 	uint32_t string;
 
 	if (kind == FRAME_USER && in_kernel)
 		kind = FRAME_KERNEL;
-	string = len ? clean_string(f, s, len) : clean_string(f, UNKNOWN, strlen(UNKNOWN));
+	string =
+	    len ? clean_string(f, s, len) : clean_string(f, FRAME_UNKNOWN, strlen(FRAME_UNKNOWN));
 	return string == FRAMES_FULL ? FRAMES_FULL : dict_frame(f->dict, string, 0, kind);
 }
 

@@ -11,21 +11,8 @@
 
 /*
  * From the name of a frame in foreign text to the frame's number in a dict. Each distinct name is
- * looked at once: cleaned (base/utf8.h), and its kind read from how it is written:
- *
- *	name_[k]        FRAME_KERNEL; the name is what stands before the suffix, as in
- *	                flamegraph.pl
- *	name_[j]        FRAME_JIT
- *	name_[i]        FRAME_INLINED
- *	[truncated]     FRAME_MARK
- *	[unknown]       FRAME_UNNAMED, and so is an empty name, which becomes "[unknown]"
- *	0x1f            FRAME_UNNAMED
- *	lib.so+0x1f     FRAME_UNNAMED; the digits go up to the end of the name
- *	lib.so@0x1f     FRAME_UNNAMED
- *	anything else   FRAME_USER
- *
- * A suffix alone, with nothing before it, is a name like any other, and a suffix weighs more than
- * the form of the name: [unknown]_[k] is kernel code called "[unknown]".
+ * looked at once: cleaned (base/utf8.h), and its kind read from how it is written
+ * (profile/kind.h).
  *
  * The names are kept as they were written beside the dict until frames_deinit(). What they take is
  * bounded: once FRAMES_MAX_BYTES are full, a new name is FRAMES_FULL.

@@ -1,369 +1,480 @@
+/* Text of recordings: to the byte for known ones, by what must hold for random ones. */
+#include <stdbool.h>
 #include <errno.h>
-#include <signal.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/strbuf.h"
+#include "base/timespan.h"
+#include "base/utf8.h"
+#include "base/xalloc.h"
 #include "export/folded.h"
+#include "export/lines.h"
 #include "export/stacks.h"
-#include "export/summary.h"
-#include "tests/synthetic.h"
+#include "import/folded.h"
+#include "tests/memory.h"
 #include "tests/test.h"
 
-/* A recording in memory: two snapshots, stacks of all kinds. */
-static struct snapshot shots[2];
+static const struct folded_style plain = {0};
 
-static int load(struct recording *rec, size_t i, struct snapshot *s)
+static char *read_file(const char *path)
 {
-	(void)rec;
-	for (size_t e = 0; e < shots[i].n_entries; e++)
-		snapshot_add(s, shots[i].entry[e].process, shots[i].entry[e].node,
-			     shots[i].entry[e].count);
-	return 0;
+	FILE *file = fopen(path, "r");
+	struct strbuf sb = {0};
+	char block[4096];
+	size_t n;
+
+	CHECK(file);
+	while ((n = fread(block, 1, sizeof(block), file)))
+		strbuf_add(&sb, block, n);
+	fclose(file);
+	return strbuf_detach(&sb);
 }
 
-static uint32_t frame(struct dict *d, const char *name, enum frame_kind kind)
+typedef int writer(struct recording *, const struct folded_style *, const char *);
+
+static char *written(writer *write_text, struct recording *rec, const struct folded_style *style)
 {
-	uint32_t module =
-	    kind == FRAME_USER ? dict_module(d, dict_string(d, "/usr/bin/app", 12), NULL, 0) : 0;
+	char path[] = "/tmp/flamelapse-test.XXXXXX", *text;
+	int fd = mkstemp(path), err;
 
-	return dict_frame(d, dict_string(d, name, strlen(name)), module, kind);
-}
-
-static uint32_t process(struct dict *d, uint32_t pid, const char *comm)
-{
-	struct process p = {.pid = pid, .comm = dict_string(d, comm, strlen(comm))};
-
-	return dict_process(d, &p);
-}
-
-static void set_meta(char **text, const char *to)
-{
-	free(*text);
-	*text = xstrdup(to);
-}
-
-static void count(struct snapshot *s, uint32_t process_id, uint32_t node, uint64_t n)
-{
-	snapshot_add(s, process_id, node, n);
-	s->info.account.taken += n;
-	s->info.account.complete += n;
-	s->info.account.expected += n;
-}
-
-static void make(struct recording *rec)
-{
-	struct dict *d = &rec->dict;
-	uint32_t app, twin, odd, thread, main_, work, again, read_, cut, jit;
-
-	recording_init(rec);
-	set_meta(&rec->meta.host, "web1");
-	set_meta(&rec->meta.event, "cpu-clock");
-	rec->meta.freq_hz = 99;
-	rec->meta.interval_ns = 1000000000;
-	app = process(d, 10, "my app");
-	twin = process(d, 11, "my app");
-	odd = process(d, 12, "#a;b ");
-	thread = process(d, 2, "kthread");
-	main_ = dict_node(d, 0, frame(d, "main", FRAME_USER));
-	work = dict_node(d, main_, frame(d, "work(a; b) const", FRAME_USER));
-	again = dict_node(d, work, frame(d, "main", FRAME_USER));
-	read_ = dict_node(d, dict_node(d, work, frame(d, "sys_read", FRAME_KERNEL)),
-			  frame(d, "vfs_read", FRAME_KERNEL));
-	cut = dict_node(d, dict_node(d, 0, frame(d, FRAME_TRUNCATED, FRAME_MARK)),
-			frame(d, "sys_read", FRAME_KERNEL));
-	jit = dict_node(d, dict_node(d, main_, frame(d, "loop", FRAME_JIT)),
-			frame(d, "app+0x12", FRAME_UNNAMED));
-	count(&shots[0], app, work, 3);
-	count(&shots[0], twin, work, 4);
-	count(&shots[0], app, read_, 1);
-	count(&shots[0], app, jit, 2);
-	/* The same in text, though another module. */
-	count(&shots[0], app,
-	      dict_node(d, 0, dict_frame(d, dict_string(d, "main", 4), 0, FRAME_USER)), 5);
-	count(&shots[1], app, main_, 1);
-	count(&shots[1], app, again, 6);
-	count(&shots[1], odd, 0, 1);
-	count(&shots[1], thread, dict_node(d, 0, frame(d, "kswapd ", FRAME_KERNEL)), 1);
-	count(&shots[1], app, cut, 2);
-	shots[1].info.account.truncated = 2;
-	shots[1].info.account.complete -= 2;
-	for (int i = 0; i < 2; i++) {
-		struct snapshot_info *info = &shots[i].info;
-
-		snapshot_sort(&shots[i]);
-		info->t0_ns = 1763647407250000000 + i * UINT64_C(1000000000);
-		info->t1_ns = info->t0_ns + (i ? 250000000 : 1000000000);
-		info->account.idle = 1000;
-		info->account.lost[LOSS_MISSING] = 7;
-		info->account.expected += 1007;
-		recording_add_info(rec, info);
-	}
-	rec->load = load;
-}
-
-static void unmake(struct recording *rec)
-{
-	recording_deinit(rec);
-	for (int i = 0; i < 2; i++)
-		snapshot_deinit(&shots[i]);
-}
-
-static char *text_of(int (*write)(struct recording *, const struct folded_style *, FILE *),
-		     struct folded_style style)
-{
-	struct recording rec;
-	char *text = NULL;
-	size_t size;
-	FILE *f = open_memstream(&text, &size);
-
-	make(&rec);
-	CHECK_EQ(write(&rec, &style, f), 0);
-	fclose(f);
-	unmake(&rec);
+	CHECK(fd >= 0);
+	close(fd);
+	err = write_text(rec, style, path);
+	text = read_file(path);
+	unlink(path);
+	CHECK_EQ(err, 0);
 	return text;
 }
 
-#define CHECK_TEXT(text, expected)                                                                 \
-	do {                                                                                       \
-		char *text_ = (text);                                                              \
-		CHECK_STR(text_, expected);                                                        \
-		free(text_);                                                                       \
-	} while (0)
-
-TEST(folded_lines_are_sorted_and_merged)
+static void check_text(writer *write_text, struct recording *rec, struct folded_style style,
+		       const char *expect)
 {
-	CHECK_TEXT(text_of(folded_write, (struct folded_style){0}),
-		   "\\x23a:b\\x20 1\n"
-		   "kthread;kswapd\\x20 1\n"
-		   "my app;[truncated];sys_read 2\n"
-		   "my app;main 6\n"
-		   "my app;main;loop;app+0x12 2\n"
-		   "my app;main;work(a: b) const 7\n"
-		   "my app;main;work(a: b) const;main 6\n"
-		   "my app;main;work(a: b) const;sys_read;vfs_read 1\n");
+	char *text = written(write_text, rec, &style);
+
+	CHECK_STR(text, expect);
+	free(text);
 }
 
-TEST(folded_with_annotations_and_delimiter)
+static void begin(struct recording *rec)
 {
-	CHECK_TEXT(text_of(folded_write,
-			   (struct folded_style){.annotate = true, .delimited = true}),
-		   "\\x23a:b\\x20 1\n"
-		   "kthread;kswapd _[k] 1\n"
-		   "my app;[truncated];sys_read_[k] 2\n"
-		   "my app;main 6\n"
-		   "my app;main;loop_[j];app+0x12 2\n"
-		   "my app;main;work(a: b) const 7\n"
-		   "my app;main;work(a: b) const;-;sys_read_[k];vfs_read_[k] 1\n"
-		   "my app;main;work(a: b) const;main 6\n");
+	recording_init(rec);
+	counts_attach(rec);
+}
+
+static void make_dd(struct recording *rec)
+{
+	struct snapshot s = {0};
+	uint32_t dd, dd2;
+
+	begin(rec);
+	dd = add_process(rec, 25036, "dd");
+	dd2 = add_process(rec, 25037, "dd");
+	snapshot_add(&s, dd, add_stack(rec, "main/0|read/0|ksys_read/1|vfs_read/1"), 4);
+	snapshot_add(&s, dd2, add_stack(rec, "main/0|read/0|ksys_read/1|vfs_read/1"), 2);
+	snapshot_add(&s, dd, add_stack(rec, "main/0|read/0"), 1);
+	snapshot_add(&s, add_process(rec, 3, "kworker/0:1"),
+		     add_stack(rec, "ret_from_fork/1|kthread/1"), 7);
+	add_snapshot(rec, &s, 5 * NS_PER_S, 6 * NS_PER_S);
+	add_snapshot(rec, &s, 6 * NS_PER_S, 7 * NS_PER_S);
+	snapshot_add(&s, dd, add_stack(rec, "main/0|jitted/2|inner/3"), 1);
+	snapshot_add(&s, dd, add_stack(rec, "main/0|read/0"), 5);
+	add_snapshot(rec, &s, 7 * NS_PER_S, 7 * NS_PER_S + 250000000);
+	snapshot_deinit(&s);
+}
+
+TEST(folded_merges_processes_of_one_name)
+{
+	struct recording rec;
+
+	make_dd(&rec);
+	check_text(export_folded, &rec, plain,
+		   "dd;main;jitted;inner 1\n"
+		   "dd;main;read 6\n"
+		   "dd;main;read;ksys_read;vfs_read 6\n"
+		   "kworker/0:1;ret_from_fork;kthread 7\n");
+	recording_deinit(&rec);
+}
+
+TEST(folded_annotated_and_delimited)
+{
+	struct recording rec;
+
+	make_dd(&rec);
+	check_text(export_folded, &rec, (struct folded_style){.annotate = true, .delimited = true},
+		   "dd;main;jitted_[j];inner_[i] 1\n"
+		   "dd;main;read 6\n"
+		   "dd;main;read;-;ksys_read_[k];vfs_read_[k] 6\n"
+		   "kworker/0:1;ret_from_fork_[k];kthread_[k] 7\n");
+	recording_deinit(&rec);
 }
 
 TEST(folded_per_snapshot)
 {
-	CHECK_TEXT(text_of(folded_write, (struct folded_style){.per_snapshot = true}),
-		   "# flamelapse host=web1 event=cpu-clock freq_hz=99\n"
-		   "# t=1763647407.250000000 dur=1\n"
-		   "my app;main 5\n"
-		   "my app;main;loop;app+0x12 2\n"
-		   "my app;main;work(a: b) const 7\n"
-		   "my app;main;work(a: b) const;sys_read;vfs_read 1\n"
-		   "# t=1763647408.250000000 dur=0.25\n"
-		   "\\x23a:b\\x20 1\n"
-		   "kthread;kswapd\\x20 1\n"
-		   "my app;[truncated];sys_read 2\n"
-		   "my app;main 1\n"
-		   "my app;main;work(a: b) const;main 6\n");
-}
-
-TEST(stacks_as_profile_prints_them)
-{
-	char *text =
-	    text_of(stacks_write, (struct folded_style){.annotate = true, .delimited = true});
-	const char *read_ = "    vfs_read_[k]\n"
-			    "    sys_read_[k]\n"
-			    "    --\n"
-			    "    work(a: b) const\n"
-			    "    main\n"
-			    "    -                my app (10)\n"
-			    "        1\n\n";
-
-	CHECK(strstr(text, read_));
-	CHECK(!strncmp(text, "    -                #a;b  (12)\n        1\n\n", 43));
-	/* In rising order of counts; two processes of one name stay two. */
-	CHECK(strstr(text, "my app (10)\n        3\n\n") <
-	      strstr(text, "my app (11)\n        4\n\n"));
-	CHECK_STR(strstr(text, "my app (11)\n        4\n\n"), "my app (11)\n        4\n\n"
-							      "    main\n"
-							      "    -                my app (10)\n"
-							      "        6\n\n"
-							      "    main\n"
-							      "    work(a: b) const\n"
-							      "    main\n"
-							      "    -                my app (10)\n"
-							      "        6\n\n");
-	free(text);
-}
-
-TEST(files_appear_whole)
-{
-	char dir[] = "/tmp/flamelapse-test-XXXXXX", line[100];
-	struct folded_style style = {0};
-	struct recording rec;
-	struct stat st;
-	FILE *f;
-
-	CHECK(mkdtemp(dir) && !chdir(dir));
-	make(&rec);
-	CHECK_EQ(export_folded(&rec, &style, "x.folded"), 0);
-	CHECK((f = fopen("x.folded", "r")) && fgets(line, sizeof(line), f));
-	CHECK_STR(line, "\\x23a:b\\x20 1\n");
-	fclose(f);
-	CHECK_EQ(export_stacks(&rec, &style, "x.stacks"), 0);
-	CHECK(!stat("x.stacks", &st) && st.st_size > 100);
-	CHECK_EQ(export_folded(&rec, &style, "no/such/folder"), -ENOENT);
-	CHECK(access(".x.folded.part", F_OK));
-	unmake(&rec);
-	CHECK(!unlink("x.folded") && !unlink("x.stacks") && !rmdir(dir));
-}
-
-TEST(a_closed_stdout_is_told)
-{
-	struct folded_style style = {0};
-	struct recording rec;
-	int before = dup(STDOUT_FILENO), fd[2], err_pipe, err_full;
-
-	make(&rec);
-	signal(SIGPIPE, SIG_IGN);
-	fflush(stdout);
-	CHECK(!pipe(fd));
-	close(fd[0]);
-	dup2(fd[1], STDOUT_FILENO);
-	err_pipe = export_folded(&rec, &style, "-");
-	CHECK(freopen("/dev/full", "w", stdout));
-	err_full = export_folded(&rec, &style, "-");
-	dup2(before, STDOUT_FILENO);
-	close(before);
-	close(fd[1]);
-	CHECK_EQ(err_pipe, -EPIPE);
-	CHECK_EQ(err_full, -ENOSPC);
-	unmake(&rec);
-}
-
-TEST(functions_count_recursion_once)
-{
-	struct functions f = {0};
-	struct function best[3];
 	struct recording rec;
 
-	make(&rec);
-	functions_add(&f, &rec.dict, shots[1].entry, shots[1].n_entries);
-	CHECK_EQ(functions_best(&f, best, 3), 3);
-	CHECK_STR(dict_frame_name(&rec.dict, best[0].frame), "main");
-	CHECK(best[0].self == 7 && best[0].total == 7);
-	CHECK_STR(dict_frame_name(&rec.dict, best[1].frame), "sys_read");
-	CHECK_EQ(functions_best(&f, best, 0), 0);
-	functions_clear(&f);
-	CHECK_EQ(functions_best(&f, best, 3), 0);
-	functions_add(&f, &rec.dict, shots[0].entry, shots[0].n_entries);
-	CHECK_EQ(functions_best(&f, best, 3), 3);
-	CHECK_STR(dict_frame_name(&rec.dict, best[0].frame), "work(a; b) const");
-	CHECK(best[0].self == 7 && best[0].total == 8);
-	functions_deinit(&f);
-	unmake(&rec);
-}
-
-TEST(the_summary_in_json)
-{
-	struct strbuf sb = {0};
-	struct recording rec;
-	struct summary sum;
-
-	make(&rec);
-	set_meta(&rec.meta.command, "make \"x\"");
-	rec.meta.command_status = 9;
-	CHECK_EQ(summary_compute(&sum, &rec), 0);
-	sum.n_top = 2;
-	summary_add_json(&sum, &sb);
-	CHECK_STR(
-	    strbuf_str(&sb),
-	    "{\n"
-	    "  \"host\": \"web1\",\n"
-	    "  \"command\": \"make \\\"x\\\"\",\n"
-	    "  \"command_status\": 137,\n"
-	    "  \"start\": \"2025-11-20T14:03:27.250000000Z\",\n"
-	    "  \"start_ns\": 1763647407250000000,\n"
-	    "  \"duration_s\": 1.25,\n"
-	    "  \"interval_s\": 1,\n"
-	    "  \"snapshots\": 2,\n"
-	    "  \"event\": \"cpu-clock\",\n"
-	    "  \"freq_hz\": 99,\n"
-	    "  \"online_cpus\": null,\n"
-	    "  \"finished\": false,\n"
-	    "  \"samples\": {\"expected\": 2040, \"taken\": 26, \"idle\": 2000, "
-	    "\"filtered\": 0,\n"
-	    "    \"lost\": {\"ring_full\": 0, \"ring_busy\": 0, \"hash_storage\": 0, "
-	    "\"stack_storage\": 0, \"missing\": 14, \"backlog\": 0}, \"undelivered\": null},\n"
-	    "  \"stacks\": {\"distinct\": 9, \"complete\": 24, \"truncated\": 2, "
-	    "\"kernel_only\": 0},\n"
-	    "  \"unknown_frames\": 1,\n"
-	    "  \"top\": [\n"
-	    "    {\"name\": \"main\", \"module\": \"/usr/bin/app\", \"kind\": \"user\", "
-	    "\"self\": 7, \"total\": 17, \"share\": 0.269231},\n"
-	    "    {\"name\": \"work(a; b) const\", \"module\": \"/usr/bin/app\", \"kind\": "
-	    "\"user\", \"self\": 7, \"total\": 14, \"share\": 0.269231}\n"
-	    "  ]\n"
-	    "}\n");
-	strbuf_deinit(&sb);
-	unmake(&rec);
-}
-
-TEST(the_summary_in_words)
-{
-	struct strbuf sb = {0};
-	struct recording rec;
-	struct summary sum;
-
-	make(&rec);
-	rec.meta.undelivered = 1234567;
-	CHECK_EQ(summary_compute(&sum, &rec), 0);
-	sum.n_top = 1;
-	summary_add_text(&sum, "x.flame", &sb);
-	CHECK_STR(
-	    strbuf_str(&sb),
-	    "recording    x.flame   NOT FINISHED: still being written, or its recorder was killed\n"
-	    "host         web1\n"
-	    "time         2025-11-20 14:03:27 UTC, 1.2 s in 2 snapshots\n"
-	    "event        cpu-clock at 99 Hz\n"
-	    "samples      2,040 expected = 26 taken + 2,000 idle + 0 filtered + 14 lost\n"
-	    "LOST         14 missing (0.7 %)\n"
-	    "undelivered  1,234,567 by the kernel, beside the expected ones\n"
-	    "stacks       9 distinct; samples: 24 complete (92.3 %), 0 kernel only (0.0 %), "
-	    "2 TRUNCATED (7.7 %)\n"
-	    "functions    8, of which 1 without a name took 2 samples (7.7 %)\n"
-	    "\n"
-	    "        self        total   share  kind     function\n"
-	    "           7           17  26.9 %  user     main  [app]\n");
-	strbuf_deinit(&sb);
-	unmake(&rec);
-}
-
-TEST(an_empty_recording_has_a_summary)
-{
-	struct strbuf sb = {0};
-	struct recording rec;
-	struct summary sum;
-
-	recording_init(&rec);
-	CHECK_EQ(summary_compute(&sum, &rec), 0);
-	summary_add_json(&sum, &sb);
-	CHECK(strstr(strbuf_str(&sb), "\"host\": null"));
-	CHECK(strstr(strbuf_str(&sb), "\"start\": null"));
-	CHECK(strstr(strbuf_str(&sb), "\"duration_s\": 0,"));
-	CHECK(strstr(strbuf_str(&sb), "\"top\": []"));
-	strbuf_clear(&sb);
-	summary_add_text(&sum, "x.flame", &sb);
-	CHECK(strstr(strbuf_str(&sb), "no snapshot was finished"));
-	strbuf_deinit(&sb);
+	make_dd(&rec);
+	free(rec.meta.host);
+	rec.meta.host = xstrdup("web 1");
+	rec.meta.online_cpus = 8;
+	rec.meta.freq_hz = 99;
+	check_text(export_folded, &rec, (struct folded_style){.per_snapshot = true},
+		   "# flamelapse host=web_1 online_cpus=8\n"
+		   "# t=5.000000000 dur=1\n"
+		   "dd;main;read 1\n"
+		   "dd;main;read;ksys_read;vfs_read 6\n"
+		   "kworker/0:1;ret_from_fork;kthread 7\n"
+		   "# t=6.000000000 dur=1\n"
+		   "# t=7.000000000 dur=0.250000000\n"
+		   "dd;main;jitted;inner 1\n"
+		   "dd;main;read 5\n");
+	rec.meta.period_ns = 10101010;
+	rec.meta.utc_offset_s = -3600;
+	recording_trim(&rec, 6 * NS_PER_S, 7 * NS_PER_S);
+	check_text(export_folded, &rec, (struct folded_style){.per_snapshot = true},
+		   "# flamelapse host=web_1 freq_hz=99 period_ns=10101010 online_cpus=8 "
+		   "utc_offset_s=-3600\n"
+		   "# t=6.000000000 dur=1\n");
 	recording_deinit(&rec);
+}
+
+TEST(stacks_are_paragraphs_by_count)
+{
+	struct recording rec;
+
+	make_dd(&rec);
+	check_text(export_stacks, &rec, (struct folded_style){.annotate = true, .delimited = true},
+		   "    inner_[i]\n    jitted_[j]\n    main\n"
+		   "    -                dd (25036)\n        1\n\n"
+		   "    vfs_read_[k]\n    ksys_read_[k]\n    --\n    read\n    main\n"
+		   "    -                dd (25037)\n        2\n\n"
+		   "    vfs_read_[k]\n    ksys_read_[k]\n    --\n    read\n    main\n"
+		   "    -                dd (25036)\n        4\n\n"
+		   "    read\n    main\n"
+		   "    -                dd (25036)\n        6\n\n"
+		   "    kthread_[k]\n    ret_from_fork_[k]\n"
+		   "    -                kworker/0:1 (3)\n        7\n\n");
+	recording_deinit(&rec);
+}
+
+/* Names that would divide, end, hide or change a line. */
+TEST(hostile_names)
+{
+	struct recording rec;
+	struct snapshot s = {0};
+	uint32_t p;
+
+	begin(&rec);
+	p = add_process(&rec, 1, "#x ");
+	snapshot_add(&s, p, 0, 1);
+	snapshot_add(&s, p, add_stack(&rec, "a;b/0|-/0|--/0|c /0"), 2);
+	snapshot_add(&s, p, add_stack(&rec, "f_[k]/0|/0|_[k]/0"), 3);
+	snapshot_add(&s, add_process(&rec, 1, ";"), add_stack(&rec, "a 5/0"), 4);
+	snapshot_add(&s, add_process(&rec, 1, "#"), 0, 5);
+	snapshot_add(&s, 0, 0, 6);
+	snapshot_add(&s, 0, add_stack(&rec, "k_[j]/1"), 7);
+	add_snapshot(&rec, &s, 1, 2);
+	check_text(export_folded, &rec, (struct folded_style){.annotate = true},
+		   ":;a 5 4\n"
+		   "[unknown] 6\n"
+		   "[unknown];k_(j)_[k] 7\n"
+		   "\\x23 5\n"
+		   "\\x23x\\x20 1\n"
+		   "\\x23x\\x20;a:b;(-);(--);c\\x20 2\n"
+		   "\\x23x\\x20;f_(k);[unknown];_[k] 3\n");
+	snapshot_deinit(&s);
+	recording_deinit(&rec);
+}
+
+/* Where the kernel begins. */
+TEST(delimiter)
+{
+	static const struct {
+		const char *stack, *line, *annotated;
+	} cases[] = {
+	    {"u/0|k/1", "p;u;-;k 1\n", "p;u;-;k_[k] 1\n"},
+	    {"k/1|k/1", "p;k;k 1\n", "p;k_[k];k_[k] 1\n"},
+	    {"u/0|u/0", "p;u;u 1\n", "p;u;u 1\n"},
+	    {"[truncated]/5|k/1", "p;[truncated];k 1\n", "p;[truncated];k_[k] 1\n"},
+	    {"[truncated]/5|u/0|k/1", "p;[truncated];u;-;k 1\n", "p;[truncated];u;-;k_[k] 1\n"},
+	    {"u/0|k/1|u/0|k/1", "p;u;k;u;-;k 1\n", "p;u;k_[k];u;-;k_[k] 1\n"},
+	    {"u/0|k/1|u/0", "p;u;k;u 1\n", "p;u;k_[k];u 1\n"},
+	    {"u/0|k/1|j/2", "p;u;k;j 1\n", "p;u;k_[k];j_[j] 1\n"},
+	    {"u/0|k/1|k+0x1/4|k/1", "p;u;-;k;k+0x1;k 1\n", "p;u;-;k_[k];k+0x1;k_[k] 1\n"},
+	    {"u+0x1/4|k/1|i/3", "p;u+0x1;-;k;i 1\n", "p;u+0x1;-;k_[k];i_[i] 1\n"},
+	    /* Without a suffix, nothing will tell that this is kernel code. */
+	    {"u/0|[unknown]/1|k/1", "p;u;[unknown];-;k 1\n", "p;u;-;[unknown]_[k];k_[k] 1\n"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct recording rec;
+		struct snapshot s = {0};
+
+		begin(&rec);
+		snapshot_add(&s, add_process(&rec, 1, "p"), add_stack(&rec, cases[i].stack), 1);
+		add_snapshot(&rec, &s, 1, 2);
+		check_text(export_folded, &rec, (struct folded_style){.delimited = true},
+			   cases[i].line);
+		check_text(export_folded, &rec,
+			   (struct folded_style){.delimited = true, .annotate = true},
+			   cases[i].annotated);
+		snapshot_deinit(&s);
+		recording_deinit(&rec);
+	}
+}
+
+TEST(frames_of_two_modules_are_one_line)
+{
+	struct recording rec;
+	struct snapshot s = {0};
+	struct dict *d = &rec.dict;
+	uint32_t name, m;
+
+	begin(&rec);
+	name = dict_string(d, "f", 1);
+	m = dict_module(d, dict_string(d, "/a.so", 5), NULL, 0);
+	snapshot_add(&s, 0, dict_node(d, 0, dict_frame(d, name, 0, FRAME_USER)), 1);
+	snapshot_add(&s, 0, dict_node(d, 0, dict_frame(d, name, m, FRAME_USER)), 2);
+	snapshot_add(&s, 0, dict_node(d, 0, dict_frame(d, name, m, FRAME_KERNEL)), 4);
+	add_snapshot(&rec, &s, 1, 2);
+	check_text(export_folded, &rec, plain, "[unknown];f 7\n");
+	check_text(export_folded, &rec, (struct folded_style){.annotate = true},
+		   "[unknown];f 3\n[unknown];f_[k] 4\n");
+	snapshot_deinit(&s);
+	recording_deinit(&rec);
+}
+
+TEST(too_deep_is_cut)
+{
+	struct recording rec, again;
+	struct snapshot s = {0};
+	uint32_t node = 0, frame, n = 0;
+	char *text, *second;
+
+	begin(&rec);
+	frame = dict_frame(&rec.dict, dict_string(&rec.dict, "f", 1), 0, FRAME_USER);
+	for (int i = 0; i < 100000; i++) {
+		node = dict_node(&rec.dict, node, frame);
+		if (i + 1 == LINES_MAX_FRAMES || i % 1000 == 999)
+			snapshot_add(&s, 0, node, 1);
+	}
+	add_snapshot(&rec, &s, 1, 2);
+	text = written(export_folded, &rec, &plain);
+	for (const char *c = text; *c; c++)
+		n += *c == '\n';
+	CHECK_EQ(n, 4 + 2);
+	CHECK(strstr(text, ";f;[truncated] 96\n"));
+	CHECK_EQ(import_folded_text("deep", text, strlen(text), NULL, &again), 0);
+	second = written(export_folded, &again, &plain);
+	CHECK(!strcmp(text, second));
+	free(text);
+	free(second);
+	snapshot_deinit(&s);
+	recording_deinit(&rec);
+	recording_deinit(&again);
+}
+
+TEST(nothing_is_written_as_nothing)
+{
+	struct recording rec;
+
+	begin(&rec);
+	check_text(export_folded, &rec, plain, "");
+	check_text(export_folded, &rec, (struct folded_style){.per_snapshot = true}, "");
+	check_text(export_stacks, &rec, plain, "");
+	recording_deinit(&rec);
+}
+
+static int loads_left;
+static int (*real_load)(struct recording *, size_t, struct snapshot *);
+
+static int load_some(struct recording *rec, size_t index, struct snapshot *s)
+{
+	return loads_left-- ? real_load(rec, index, s) : -EBADMSG;
+}
+
+/* Three snapshots are read once, and again to be written one by one. */
+TEST(a_file_appears_whole_or_not_at_all)
+{
+	struct folded_style per_snapshot = {.per_snapshot = true};
+	char folder[] = "/tmp/flamelapse-test.XXXXXX", *path;
+	struct recording rec;
+
+	CHECK(mkdtemp(folder));
+	path = xasprintf("%s/x.folded", folder);
+	make_dd(&rec);
+	real_load = rec.load;
+	rec.load = load_some;
+	for (int i = 0; i < 6; i++) {
+		loads_left = i;
+		CHECK_EQ(export_folded(&rec, &per_snapshot, path), -EBADMSG);
+		CHECK(access(path, F_OK));
+	}
+	loads_left = 2;
+	CHECK_EQ(export_stacks(&rec, &plain, path), -EBADMSG);
+	CHECK_EQ(rmdir(folder), 0);
+	loads_left = 6;
+	CHECK_EQ(export_folded(&rec, &per_snapshot, path), -ENOENT);
+	recording_deinit(&rec);
+	free(path);
+}
+
+/* Random recordings */
+
+#define ROUNDS 400
+
+static uint64_t state = 7;
+
+static uint32_t rnd(uint32_t n)
+{
+	state = state * 6364136223846793005u + 1442695040888963407u;
+	return (state >> 33) % n;
+}
+
+static const char *random_name(void)
+{
+	static const char *const odd[] = {
+	    "",
+	    " ",
+	    "-",
+	    "--",
+	    "#",
+	    "a ",
+	    "[truncated]",
+	    ";",
+	    "_[k]",
+	    "a_[k]",
+	    "a_[j]",
+	    "[unknown]",
+	    "0x1f",
+	    "l.so+0x1",
+	    "a 7",
+	    "\xc3\xa9",
+	    "[unknown]_[k]",
+	    "a_(k)",
+	    "é ",
+	    "!",
+	    "a!",
+	};
+	static char name[4];
+	size_t n = 1 + rnd(2);
+
+	if (!rnd(3))
+		return odd[rnd(ARRAY_SIZE(odd))];
+	for (size_t i = 0; i < n; i++)
+		name[i] = "ab"[rnd(2)];
+	name[n] = '\0';
+	return name;
+}
+
+static void make_random(struct recording *rec)
+{
+	struct dict *d = &rec->dict;
+	struct snapshot s = {0};
+	size_t n_snapshots = 1 + rnd(4);
+	uint64_t t_ns = rnd(1000);
+
+	begin(rec);
+	for (uint32_t i = rnd(6); i-- > 0;)
+		add_process(rec, rnd(3), random_name());
+	for (uint32_t i = rnd(100); i-- > 0;) {
+		const char *name = random_name();
+		uint32_t string = dict_string(d, name, strlen(name));
+
+		dict_node(d, rnd(d->n_nodes), dict_frame(d, string, 0, rnd(FRAME_KINDS)));
+	}
+	for (size_t i = 0; i < n_snapshots; i++) {
+		uint64_t end_ns = t_ns + 1 + rnd(2000) * (uint64_t)rnd(2000000);
+
+		for (uint32_t j = i ? rnd(60) : 1 + rnd(60); j-- > 0;)
+			snapshot_add(&s, rnd(d->n_processes), rnd(d->n_nodes), 1 + rnd(99));
+		add_snapshot(rec, &s, t_ns, end_ns);
+		t_ns = end_ns + rnd(2) * rnd(1000);
+	}
+	rec->meta.freq_hz = rnd(3) ? 99 : 0;
+	rec->meta.period_ns = rnd(3) * 1000;
+	rec->meta.online_cpus = rnd(3);
+	snapshot_deinit(&s);
+}
+
+/* Adds up the counts of a text, whose stacks must be in byte order within a block. */
+static uint64_t check_lines(char *text)
+{
+	uint64_t sum = 0;
+	const char *before = NULL;
+
+	for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+		char *blank = strrchr(line, ' ');
+
+		if (!strncmp(line, "# ", 2)) {
+			before = NULL;
+			continue;
+		}
+		*blank = '\0';
+		CHECK(!before || strcmp(before, line) < 0);
+		before = line;
+		sum += strtoull(blank + 1, NULL, 10);
+	}
+	return sum;
+}
+
+static void round_trip(const struct folded_style *style)
+{
+	struct recording rec, again;
+	char *first, *second;
+
+	make_random(&rec);
+	first = written(export_folded, &rec, style);
+	CHECK_EQ(import_folded_text("random", first, strlen(first), NULL, &again), 0);
+	second = written(export_folded, &again, style);
+	CHECK_STR(second, first);
+	CHECK_EQ(again.total.taken, rec.total.taken);
+	if (style->per_snapshot) {
+		CHECK_EQ(again.n_snapshots, rec.n_snapshots);
+		for (size_t i = 0; i < rec.n_snapshots; i++) {
+			CHECK_EQ(again.snapshot[i].t0_ns, rec.snapshot[i].t0_ns);
+			CHECK_EQ(again.snapshot[i].t1_ns, rec.snapshot[i].t1_ns);
+			CHECK_EQ(again.snapshot[i].account.taken, rec.snapshot[i].account.taken);
+		}
+	}
+	CHECK_EQ(check_lines(first), rec.total.taken);
+	free(first);
+	free(second);
+	recording_deinit(&rec);
+	recording_deinit(&again);
+}
+
+TEST(random_recordings_come_back_the_same)
+{
+	for (int i = 0; i < 8 * ROUNDS; i++) {
+		struct folded_style style = {i & 1, i & 2, i & 4};
+
+		round_trip(&style);
+	}
+}
+
+TEST(stacks_of_random_recordings_add_up)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		struct folded_style style = {i & 1, i & 2, i & 4};
+		struct recording rec;
+		uint64_t sum = 0, before = 0;
+		char *text;
+
+		make_random(&rec);
+		text = written(export_stacks, &rec, &style);
+		for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+			uint64_t count = strtoull(line, NULL, 10);
+
+			if (strncmp(line, "        ", 8) || !count)
+				continue;
+			CHECK(count >= before);
+			before = count;
+			sum += count;
+		}
+		CHECK_EQ(sum, rec.total.taken);
+		free(text);
+		recording_deinit(&rec);
+	}
 }
 
 TEST_MAIN()
