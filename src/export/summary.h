@@ -48,7 +48,7 @@ struct summary {
 int summary_compute(struct summary *sum, struct recording *rec);
 
 void summary_add_json(const struct summary *sum, struct strbuf *sb);
-/* name: of the file. Lines of at most 100 columns, but for long names. */
+/* name: of the file. */
 void summary_add_text(const struct summary *sum, const char *name, struct strbuf *sb);
 
 #endif
