@@ -53,6 +53,7 @@ int main(int argc, char **argv)
 		/* Too small even for an empty one: nothing is left. */
 		if (err != -ENOSPC || !access(PATH, F_OK) || !access("." PATH ".part", F_OK))
 			fail("creating it failed in another way");
+		synthetic_deinit(&m);
 		printf("no room for a recording\n");
 		return 0;
 	}
