@@ -386,6 +386,7 @@ static void tell_command(const struct session *s)
 /* The account, whole: whoever reads it can add it up. */
 static void tell_account(const struct session *s)
 {
+	struct namer_stats names = namer_stats(s->namer);
 	const struct account *a = &s->total;
 	struct strbuf sb = {0};
 
@@ -403,6 +404,17 @@ static void tell_account(const struct session *s)
 		 !s->ended || a->expected == s->end.expected
 		     ? ""
 		     : ": DOES NOT ADD UP with the kernel's count");
+	if (s->end.beyond_bounds)
+		log_warn("%llu processes, mappings or modules were more than are kept: their code "
+			 "has no names",
+			 (unsigned long long)s->end.beyond_bounds);
+	if (names.kernel_hidden)
+		log_warn(
+		    "the kernel hides its addresses (kernel.kptr_restrict): kernel frames have "
+		    "no names");
+	if (names.modules_failed)
+		log_warn("%zu files could not be read for names: their code is told by address",
+			 names.modules_failed);
 	if (s->end.sideband_lost)
 		log_warn("%llu records of process life were lost: some names may be missing",
 			 (unsigned long long)s->end.sideband_lost);
