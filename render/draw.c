@@ -16,7 +16,8 @@ struct drawing {
 	struct geometry geo;
 	struct text *text;
 	int row, row_size_px; /* height of a row, font size of its labels */
-	uint32_t *fill;	      /* of each node */
+	uint32_t *fill, *ink; /* of each node */
+	uint32_t small_fill, small_ink;
 	uint64_t *total, *scratch;
 	struct box *box;
 	uint32_t n_boxes;
@@ -24,7 +25,7 @@ struct drawing {
 	/* Labels of the last image at rest: of node i label[label_of[i] - 1], 0 for none. */
 	struct label *label;
 	size_t n_labels, cap_labels;
-	uint32_t *label_of;
+	uint32_t *label_of, *small_label_of; /* of a node's box, and of the small box on it */
 	const char **chain;
 	struct surround surround;
 };
@@ -51,14 +52,20 @@ struct drawing *drawing_create(const struct scene *scene, const struct geometry 
 	d->row = d->row > geo->row_max ? geo->row_max : d->row;
 	d->row_size_px = geometry_px(geo, 16 + (d->row / geo->u - 24) * 5 / 14);
 	d->fill = xcalloc(t->cap, sizeof(*d->fill));
-	for (uint32_t i = 0; i < t->n; i++)
+	d->ink = xcalloc(t->cap, sizeof(*d->ink));
+	for (uint32_t i = 0; i < t->n; i++) {
 		d->fill[i] =
 		    palette_box(scene->opt.theme, t->kind[i], name_hash(t->name[t->tail[i]]));
+		d->ink[i] = palette_ink(d->fill[i]);
+	}
+	d->small_fill = palette_box(scene->opt.theme, BOX_SMALL, 0);
+	d->small_ink = palette_ink(d->small_fill);
 	d->total = xcalloc(t->cap, sizeof(*d->total));
 	d->scratch = xcalloc(t->cap, 3 * sizeof(*d->scratch));
 	d->box = xcalloc(t->cap, 2 * sizeof(*d->box));
 	d->by_fill = xcalloc(t->cap, 2 * sizeof(*d->by_fill));
 	d->label_of = xcalloc(t->cap, sizeof(*d->label_of));
+	d->small_label_of = xcalloc(t->cap, sizeof(*d->small_label_of));
 	d->chain = xcalloc((size_t)t->cap + 1, sizeof(*d->chain));
 	surround_init(&d->surround, scene, &d->geo, d->text);
 	return d;
@@ -70,12 +77,14 @@ void drawing_destroy(struct drawing *d)
 		return;
 	text_destroy(d->text);
 	free(d->fill);
+	free(d->ink);
 	free(d->total);
 	free(d->scratch);
 	free(d->box);
 	free(d->by_fill);
 	free(d->label);
 	free(d->label_of);
+	free(d->small_label_of);
 	free(d->chain);
 	surround_deinit(&d->surround);
 	free(d);
@@ -101,8 +110,7 @@ static int box_width(const struct drawing *d, const struct box *b)
 
 static uint32_t box_fill(const struct drawing *d, const struct box *b)
 {
-	return b->kind == BOX_SMALL ? palette_box(d->scene->opt.theme, BOX_SMALL, 0)
-				    : d->fill[b->node];
+	return b->kind == BOX_SMALL ? d->small_fill : d->fill[b->node];
 }
 
 static uint8_t fill_slot(uint32_t colour)
@@ -139,10 +147,17 @@ static void draw_boxes(const struct drawing *d, struct canvas *c)
 	}
 }
 
+/* Where the label of a box is told. */
+static uint32_t *label_slot(const struct drawing *d, const struct box *b)
+{
+	return b->kind == BOX_SMALL ? &d->small_label_of[b->node] : &d->label_of[b->node];
+}
+
 static void choose_label(struct drawing *d, const struct box *b)
 {
 	const struct advances *adv = text_advances(d->text, FACE_REGULAR);
 	int room = box_width(d, b) - 2 * geometry_px(&d->geo, 8);
+	char words[32];
 	struct label *l;
 	size_t n;
 
@@ -154,43 +169,43 @@ static void choose_label(struct drawing *d, const struct box *b)
 	if (b->kind == BOX_ROOT) {
 		words_root(d->scene, d->total[0], l->text, sizeof(l->text));
 		n = strlen(l->text);
+	} else if (b->kind == BOX_SMALL) {
+		snprintf(words, sizeof(words), "%u small", b->n_small);
+		n = label_cut(adv, d->row_size_px, room, words, l->text);
 	} else {
 		n = layout_label(&d->scene->tree, b->node, adv, d->row_size_px, room, d->chain,
 				 l->text);
 	}
-	d->label_of[b->node] = n ? ++d->n_labels : 0;
+	if (n)
+		*label_slot(d, b) = ++d->n_labels;
 }
 
-static void draw_labels(struct drawing *d, struct image *img, const struct moment *m)
+static void choose_labels(struct drawing *d)
+{
+	size_t bytes = d->scene->tree.n * sizeof(*d->label_of);
+
+	d->n_labels = 0;
+	memset(d->label_of, 0, bytes);
+	memset(d->small_label_of, 0, bytes);
+	for (uint32_t i = 0; i < d->n_boxes; i++)
+		choose_label(d, &d->box[i]);
+}
+
+static void draw_labels(const struct drawing *d, struct image *img)
 {
 	int baseline = (d->row - d->geo.gap) / 2 + d->row_size_px * 36 / 100;
 	int pad = geometry_px(&d->geo, 8);
 
-	if (m->at_rest) {
-		d->n_labels = 0;
-		memset(d->label_of, 0, d->scene->tree.n * sizeof(*d->label_of));
-	}
 	for (uint32_t i = 0; i < d->n_boxes; i++) {
 		const struct box *b = &d->box[i];
+		uint32_t label = *label_slot(d, b);
 		struct text_style style = {FACE_REGULAR, d->row_size_px,
-					   palette_ink(box_fill(d, b))};
+					   b->kind == BOX_SMALL ? d->small_ink : d->ink[b->node]};
 		int x = box_x(d, b), end = x + box_width(d, b);
-		char small[LABEL_MAX_BYTES], words[32];
 
-		if (b->kind == BOX_SMALL) {
-			snprintf(words, sizeof(words), "%u small", b->n_small);
-			if (m->at_rest &&
-			    label_fit(text_advances(d->text, FACE_REGULAR), d->row_size_px,
-				      end - x - 2 * pad, words, small))
-				text_draw(d->text, img, &style, ALIGN_LEFT, x + pad,
-					  box_y(d, b) + baseline, x, end, small);
-			continue;
-		}
-		if (m->at_rest)
-			choose_label(d, b);
-		if (d->label_of[b->node])
+		if (label)
 			text_draw(d->text, img, &style, ALIGN_LEFT, x + pad, box_y(d, b) + baseline,
-				  x, end - pad / 2, d->label[d->label_of[b->node] - 1].text);
+				  x, end - pad / 2, d->label[label - 1].text);
 	}
 }
 
@@ -206,7 +221,9 @@ void drawing_image(struct drawing *d, struct image *img, const struct moment *m)
 		surround_shapes(&d->surround, c, m);
 		canvas_end(c);
 	}
-	draw_labels(d, img, m);
+	if (m->at_rest)
+		choose_labels(d);
+	draw_labels(d, img);
 	surround_words(&d->surround, img, m);
 }
 
@@ -214,13 +231,13 @@ void drawing_describe(const struct drawing *d, struct strbuf *sb)
 {
 	for (uint32_t i = 0; i < d->n_boxes; i++) {
 		const struct box *b = &d->box[i];
-		uint32_t label = b->kind == BOX_SMALL ? 0 : d->label_of[b->node];
+		uint32_t label = *label_slot(d, b);
 
 		strbuf_addf(sb, "%2u %5d %5d %-8s", b->row, b->x0_px, b->x1_px,
 			    palette_kind_names[b->kind]);
 		if (b->kind == BOX_SMALL)
 			strbuf_addf(sb, " (%u)", b->n_small);
-		else if (label)
+		if (label)
 			strbuf_addf(sb, " %s", d->label[label - 1].text);
 		strbuf_addc(sb, '\n');
 	}

@@ -33,8 +33,9 @@ void timeline_plan(struct timeline *tl, uint32_t n, uint64_t interval_ns, uint64
 
 	*tl =
 	    (struct timeline){.n_snapshots = n, .mode = opt->mode, .fps = opt->fps ? opt->fps : 30};
+	/* Half a second a snapshot, and the rest of the last one. */
 	if (!length)
-		length = n * (SECOND_NS / 2ull);
+		length = n * (uint64_t)STEP_MIN_NS + LAST_REST_NS;
 	if (!opt->length_ns && length < LENGTH_MIN_NS)
 		length = LENGTH_MIN_NS;
 	if (!opt->length_ns && length > LENGTH_MAX_NS)

@@ -153,6 +153,9 @@ TEST(film_has_the_length_that_was_asked_for)
 	CHECK_EQ(tl.length_ns, 45000000000);
 	CHECK(tl.intervals_per_step == 42 && tl.n_steps == 86 && tl.window == 42);
 	CHECK_EQ(timeline_last(&tl, tl.n_steps - 1), 3599);
+	plan(&tl, 60, (struct render_options){0});
+	CHECK(tl.n_steps == 60 && tl.intervals_per_step == 1);
+	CHECK_EQ(tl.length_ns, 31700000000);
 	plan(&tl, 60, (struct render_options){.length_ns = 20000000000});
 	CHECK_EQ(tl.length_ns, 20000000000);
 	CHECK(timeline_start(&tl, tl.n_steps - 1) < 19 * 30);
