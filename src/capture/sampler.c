@@ -76,7 +76,7 @@ static size_t ring_size(uint64_t rate_hz, size_t n_cpus)
 	while (size < want && size < RING_MAX_BYTES)
 		size *= 2;
 	if (size < want)
-		log_note("the ring of samples is capped at %u MB: it holds %.1f s at this rate",
+		log_note("the ring of samples is capped at %u MB: it holds %.2g s at this rate",
 			 RING_MAX_BYTES >> 20, (double)size * RING_SECONDS / want);
 	return size;
 }

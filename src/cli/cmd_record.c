@@ -221,10 +221,14 @@ static int catch_signals(void)
 	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Whoever started us in the background had us ignore Ctrl-C: we do not. */
 static void release_signals(void)
 {
 	sigset_t set;
 
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGHUP, SIG_DFL);
 	sigemptyset(&set);
 	sigprocmask(SIG_SETMASK, &set, NULL);
 }
@@ -396,11 +400,12 @@ static void tell_account(const struct session *s)
 				    (unsigned long long)a->lost[i]);
 	if (sb.len)
 		strbuf_addc(&sb, ')');
-	log_note("%zu snapshots: %llu expected = %llu taken + %llu idle + %llu filtered + %llu "
+	log_note("%zu snapshot%s: %llu expected = %llu taken + %llu idle + %llu filtered + %llu "
 		 "lost%s%s",
-		 s->n_snapshots, (unsigned long long)a->expected, (unsigned long long)a->taken,
-		 (unsigned long long)a->idle, (unsigned long long)a->filtered,
-		 (unsigned long long)account_lost(a), strbuf_str(&sb),
+		 s->n_snapshots, s->n_snapshots == 1 ? "" : "s", (unsigned long long)a->expected,
+		 (unsigned long long)a->taken, (unsigned long long)a->idle,
+		 (unsigned long long)a->filtered, (unsigned long long)account_lost(a),
+		 strbuf_str(&sb),
 		 !s->ended || a->expected == s->end.expected
 		     ? ""
 		     : ": DOES NOT ADD UP with the kernel's count");
@@ -466,6 +471,9 @@ static int make_outputs(struct session *s)
 		log_error("nothing was sampled%s: is what you asked for running?",
 			  *rec.meta.filter ? " with this filter" : "");
 		status = EXIT_NOTHING;
+		/* Under a name that nobody chose, an empty recording is only in the way. */
+		if (s->out.outputs == s->default_output)
+			unlink(s->path);
 	} else {
 		yield_to_others(s);
 		status = outputs_write(&s->out, &rec);

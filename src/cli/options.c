@@ -271,6 +271,10 @@ static int read_arguments(struct options *opt, bool *given, int argc, char **arg
 		if (def->read(opt, def, optarg))
 			return EXIT_USAGE;
 	}
+	if (optind == argc && opt->command == COMMAND_RECORD && !strcmp(argv[argc - 1], "--")) {
+		log_error("there is no command after --");
+		return EXIT_USAGE;
+	}
 	if (optind < argc && opt->command == COMMAND_RECORD)
 		opt->record.argv = argv + optind;
 	else

@@ -142,6 +142,17 @@ check 'Ctrl-C: status' [ $status = 0 ]
 check 'Ctrl-C: the outputs' [ "$(folded_sum int.folded)" = "$(sum int.flame taken)" ]
 check 'Ctrl-C: the open snapshot too' balanced int.flame
 
+"$FLAMELAPSE" record -F 99 -o "$tmp/two.flame" -o "$tmp/two.mp4" --length 300s > out 2> err &
+p=$!
+sleep 1.5
+kill -INT $p
+for _ in $(seq 100); do [ -e .two.mp4.part ] && break; sleep 0.05; done
+kill -INT $p
+wait $p
+status=$?
+check 'a second Ctrl-C, while the film is made: at once' [ $status != 0 -a ! -e two.mp4 ]
+check 'a second Ctrl-C: the recording is whole' balanced two.flame
+
 if mkdir small && mount -t tmpfs -o size=700k none small 2> /dev/null; then
 	run record 3 -F 999 --interval 100ms -o small/x.flame
 	check 'a full disk' fails 5

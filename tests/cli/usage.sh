@@ -11,6 +11,7 @@ refused 2 "unknown option '--nonsense'; see 'flamelapse help record'" --nonsense
 refused 2 "did you mean '--frequency'" --freqency 99
 refused 2 "did you mean '--theme'" render a.flame -o x.mp4 --thme dark
 refused 2 "unknown option '-Z'" -Z
+refused 2 'no command after --' 5 --
 refused 2 "two dashes, as in '--hash-storage-size'" -hash-storage-size 100
 refused 2 '^flamelapse: -F (--frequency) needs a value: HZ$' -F
 refused 2 '--quiet takes no value' --quiet=yes
