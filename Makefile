@@ -4,6 +4,8 @@ O      ?= build
 PREFIX ?= /usr/local
 # RENDER=0 builds a recorder alone, without cairo and libav.
 RENDER ?= 1
+# V=1 prints the commands.
+V      ?= 0
 # SAN=1 builds with AddressSanitizer and UndefinedBehaviorSanitizer.
 SAN    ?= 0
 
@@ -15,6 +17,10 @@ FONT      ?= /usr/share/fonts/opentype/inter/Inter-Regular.otf
 FONT_BOLD ?= /usr/share/fonts/opentype/inter/Inter-SemiBold.otf
 
 VERSION := $(shell cat VERSION)
+ifeq ($(V),0)
+Q := @
+say = @printf '  %-5s %s\n' $(1) $(patsubst $(O)/%,%,$@)
+endif
 
 pkgs := libbpf libelf libdw sqlite3 libzstd zlib
 ifeq ($(RENDER),1)
@@ -70,15 +76,18 @@ docs  += $(if $(SCDOC),$(O)/doc/flamelapse.1)
 all: $(O)/flamelapse $(docs) ## build $(O)/flamelapse, man page and completions (the default)
 
 $(O)/flamelapse: $(O)/src/cli/main.o $(lib) $(fonts)
-	$(CC) $(LDFLAGS) -o $@ $^ $(libs)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(libs)
 
 $(lib): $(obj)
 	@rm -f $@
-	ar rcs $@ $^
+	$(call say,AR)
+	$(Q)ar rcs $@ $^
 
 $(O)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$*) $(pkg_cflags) -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$*) $(pkg_cflags) -c -o $@ $<
 
 # Loops over all pixels, which gcc turns into vectors only here.
 CFLAGS_render/yuv     := -O3
@@ -90,37 +99,44 @@ $(O)/doc/flamelapse.fish: print := --print-fish
 $(O)/doc/options.scd: print := --print-scdoc
 $(O)/doc/flamelapse.bash $(O)/doc/_flamelapse $(O)/doc/flamelapse.fish $(O)/doc/options.scd: $(PRINT)
 	@mkdir -p $(@D)
-	$(PRINT) $(print) > $@
+	$(call say,DOC)
+	$(Q)$(PRINT) $(print) > $@
 
 $(O)/doc/flamelapse.1: src/cli/flamelapse.1.scd $(O)/doc/options.scd VERSION
-	sed -e 's/@VERSION@/$(VERSION)/' -e '/^@OPTIONS@$$/{r $(O)/doc/options.scd' -e 'd}' $< | \
+	$(call say,MAN)
+	$(Q)sed -e 's/@VERSION@/$(VERSION)/' -e '/^@OPTIONS@$$/{r $(O)/doc/options.scd' -e 'd}' $< | \
 		$(SCDOC) > $@
 
 # BPF: one object, CO-RE, and its skeleton.
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c $(wildcard bpf/*.h)
 	@mkdir -p $(@D)
-	$(CLANG) -g -O2 -Wall -target bpf -D__TARGET_ARCH_x86 -iquote . \
+	$(call say,BPF)
+	$(Q)$(CLANG) -g -O2 -Wall -target bpf -D__TARGET_ARCH_x86 -iquote . \
 		-idirafter /usr/include/$(shell $(CC) -dumpmachine) -c -o $@ $<
 
 $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
-	$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@.tmp && mv $@.tmp $@
+	$(call say,GEN)
+	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@.tmp && mv $@.tmp $@
 
 $(O)/src/capture/sampler.o: $(O)/bpf/sampler.skel.h
 
 # The faces are checked by digest (fonts/SHA256SUMS) unless FONT names another.
 $(O)/fonts/fonts.o: fonts/fonts.S fonts/check.sh $(FONT) $(FONT_BOLD)
 	@mkdir -p $(@D)
-	sh fonts/check.sh '$(FONT)' '$(FONT_BOLD)'
-	$(CC) -c -DFONT='"$(FONT)"' -DFONT_BOLD='"$(FONT_BOLD)"' -o $@ $<
+	$(call say,FONT)
+	$(Q)sh fonts/check.sh '$(FONT)' '$(FONT_BOLD)'
+	$(Q)$(CC) -c -DFONT='"$(FONT)"' -DFONT_BOLD='"$(FONT_BOLD)"' -o $@ $<
 
 # Everything under tests/ that is a program.
 $(O)/tests/%: $(O)/tests/%.o $(lib) $(fonts)
-	$(CC) $(LDFLAGS) -o $@ $< $(lib) $(fonts) $(libs)
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(lib) $(fonts) $(libs)
 
 fuzz_cli := $(wildcard src/cli/option*.c) src/cli/suggest.c
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(src) $(fonts)
 	@mkdir -p $(@D)
-	$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
+	$(call say,FUZZ)
+	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $(pkg_cflags) -o $@ $< \
 		$(filter-out src/cli/% src/capture/sampler.c src/capture/collector.c,$(src)) $(fuzz_cli) \
 		$(fonts) $(libs) -lpthread
@@ -130,7 +146,8 @@ $(O)/tests/bpf/% $(O)/tests/tools/% $(O)/samples/%: override CFLAGS += -fno-omit
 	-fno-optimize-sibling-calls -fno-inline
 
 $(O)/samples/%: $(O)/samples/%.o
-	$(CC) $(LDFLAGS) -o $@ $< -lm
+	$(call say,LD)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $< -lm
 
 bin_dir  := $(DESTDIR)$(PREFIX)/bin
 data_dir := $(DESTDIR)$(PREFIX)/share
