@@ -9,20 +9,19 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
-#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/exit.h"
 #include "base/log.h"
-#include "base/utf8.h"
 #include "base/xalloc.h"
 #include "capture/collector.h"
 #include "capture/wire.h"
 #include "cli/assemble.h"
 #include "cli/commands.h"
 #include "cli/outputs.h"
+#include "cli/record_meta.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
@@ -62,73 +61,6 @@ static uint64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
-static char *clean_copy(const char *s)
-{
-	struct strbuf sb = {0};
-
-	utf8_add_clean(&sb, s, strlen(s));
-	return strbuf_detach(&sb);
-}
-
-/* Takes the value. */
-static void set(char **at, char *value)
-{
-	free(*at);
-	*at = value;
-}
-
-/* "PID 12, 13 · CPU 2": what the picture says of the choice. */
-static char *filter_in_words(const struct record_options *r)
-{
-	struct strbuf sb = {0};
-
-	for (size_t i = 0; i < r->n_pids; i++)
-		strbuf_addf(&sb, "%s%u", i ? ", " : "PID ", r->pids[i]);
-	for (size_t i = 0; i < r->n_tids; i++)
-		strbuf_addf(&sb, "%s%u", i ? ", " : sb.len ? " · TID " : "TID ", r->tids[i]);
-	if (r->cpu >= 0)
-		strbuf_addf(&sb, "%sCPU %d", sb.len ? " · " : "", r->cpu);
-	if (r->cgroup)
-		strbuf_addf(&sb, "%scgroup %s", sb.len ? " · " : "", r->cgroup);
-	if (r->cgroupmap)
-		strbuf_addf(&sb, "%scgroups of %s", sb.len ? " · " : "", r->cgroupmap);
-	if (r->mntnsmap)
-		strbuf_addf(&sb, "%smount namespaces of %s", sb.len ? " · " : "", r->mntnsmap);
-	if (r->user_only || r->kernel_only)
-		strbuf_addf(&sb, "%s%s stacks only", sb.len ? " · " : "",
-			    r->user_only ? "user" : "kernel");
-	return strbuf_detach(&sb);
-}
-
-static void fill_meta(struct session *s, const struct wire_started *w)
-{
-	const struct record_options *r = &s->opt->record;
-	struct utsname u;
-
-	uname(&u);
-	set(&s->meta.host, clean_copy(u.nodename));
-	set(&s->meta.kernel, clean_copy(u.release));
-	set(&s->meta.arch, clean_copy(u.machine));
-	set(&s->meta.version, xstrdup(VERSION));
-	set(&s->meta.command, clean_copy(r->argv ? r->argv[0] : ""));
-	set(&s->meta.event, xstrdup(w->event == CAPTURE_CYCLES ? "cycles" : "cpu-clock"));
-	set(&s->meta.filter, filter_in_words(r));
-	set(&s->meta.unwinder, xstrdup("frame pointers"));
-	s->meta.command_status = -1;
-	s->meta.online_cpus = w->online_cpus;
-	s->meta.freq_hz = w->freq_hz;
-	s->meta.period_ns = w->period_ns;
-	s->meta.interval_ns = r->interval_ns;
-	s->meta.follows_command = r->argv && !r->all_cpus && r->cpu < 0;
-	s->meta.includes_idle = r->include_idle;
-	s->meta.undelivered = -1;
-	time_t now = time(NULL);
-	struct tm tm;
-
-	if (localtime_r(&now, &tm))
-		s->meta.utc_offset_s = (int32_t)tm.tm_gmtoff;
 }
 
 /* Without any -o: a recording and a film, named after host and time. */
@@ -271,7 +203,7 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 
 	if (!wire_get(msg->data, msg->size, &w, sizeof(w)))
 		return -EPROTO;
-	fill_meta(s, &w);
+	record_meta_fill(&s->meta, &s->opt->record, &w);
 	err = store_create(s->path, &s->meta, &s->store);
 	if (err) {
 		s->status = exit_status(err);
