@@ -49,6 +49,7 @@ struct store_writer {
 	struct account sum;
 	uint64_t n_snapshots;
 	uint64_t synced_ns, moved_ns;
+	int told; /* the last error that was printed; 0 after a success */
 	bool has_log, syncs;
 };
 
@@ -82,6 +83,15 @@ static const char *way_out(int err)
 static int fail(const char *path, int err)
 {
 	log_error("cannot write '%s': %s", path, way_out(err));
+	return err;
+}
+
+/* The same, once for a row of equal failures: a full disk stays full. */
+static int fail_once(struct store_writer *w, int err)
+{
+	if (err && err != w->told)
+		fail(w->path, err);
+	w->told = err;
 	return err;
 }
 
@@ -417,12 +427,13 @@ int store_append(struct store_writer *w, const struct dict *d, const struct snap
 	if (!err)
 		err = db_put(w->query[BEGIN], "");
 	if (err)
-		return fail(w->path, err);
+		return fail_once(w, err);
 	chunk_stacks_number(&w->stacks, s);
 	w->rows.dict = d;
 	err = end(w, put_snapshot(w, d, s, &row));
 	if (err)
-		return fail(w->path, err);
+		return fail_once(w, err);
+	w->told = 0;
 	w->last = row;
 	w->n_snapshots++;
 	account_add(&w->sum, &row.info.account);
@@ -444,8 +455,7 @@ int store_finish(struct store_writer *w, const struct recording_meta *meta)
 		err = db_checkpoint(w->db, true);
 	if (!err)
 		err = db_set_journal(w->db, "delete");
-	if (err)
-		fail(w->path, err);
+	fail_once(w, err);
 	store_free(w);
 	return err;
 }

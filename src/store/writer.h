@@ -30,7 +30,8 @@
  * the new one is sound. Anything else is refused, and so is a recording that is being written: what
  * a user would miss is not overwritten by a mistyped name.
  *
- * All return 0 or a negative errno, after one line that names the file and the way out:
+ * All return 0 or a negative errno, after one line that names the file and the way out (of equal
+ * failures in a row, the first):
  *
  *	-EEXIST   the name belongs to something that is no recording
  *	-EBUSY    another recorder is writing this very file

@@ -156,6 +156,7 @@ check 'a second Ctrl-C: the recording is whole' balanced two.flame
 if mkdir small && mount -t tmpfs -o size=700k none small 2> /dev/null; then
 	run record 3 -F 999 --interval 100ms -o small/x.flame
 	check 'a full disk' fails 5
+	check 'a full disk: told once' [ "$(grep -c 'no space' err)" = 1 ]
 	check 'a full disk: readable up to the last snapshot' \
 		sh -c '"$FLAMELAPSE" render small/x.flame -f > full.folded 2> err && [ -s full.folded ]'
 	umount small
