@@ -18,7 +18,7 @@ void canvas_end(struct canvas *c);
 
 /*
  * Nothing where width or height is not positive. Rectangles of one colour in a row are drawn as one
- * shape, so let those that do not overlap come by colour: it is several times as fast.
+ * shape, which is faster: let those that do not overlap come by colour.
  */
 void canvas_rect(struct canvas *c, uint32_t colour, int x, int y, int width, int height);
 

@@ -3,13 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-#define SECOND_NS 1000000000ull
-#define DAY_S	  86400u
+#include "base/timespan.h"
 
 /* Text without times starts at the epoch; nobody recorded anything in that year. */
 static bool has_date(const struct scene *s)
 {
-	return s->rec->snapshot[0].t0_ns >= 366 * DAY_S * SECOND_NS;
+	return s->rec->snapshot[0].t0_ns >= 366 * NS_PER_DAY;
 }
 
 static uint64_t start_ns(const struct scene *s)
@@ -24,7 +23,7 @@ static uint64_t span_ns(const struct scene *s)
 
 static void elapsed(uint64_t ns, char *buf, size_t size)
 {
-	uint64_t sec = (ns + SECOND_NS / 2) / SECOND_NS;
+	uint64_t sec = (ns + NS_PER_S / 2) / NS_PER_S;
 
 	if (sec >= 3600)
 		snprintf(buf, size, "%llu:%02llu:%02llu", (unsigned long long)(sec / 3600),
@@ -32,26 +31,6 @@ static void elapsed(uint64_t ns, char *buf, size_t size)
 	else
 		snprintf(buf, size, "%llu:%02llu", (unsigned long long)(sec / 60),
 			 (unsigned long long)(sec % 60));
-}
-
-static void time_of_day(uint64_t ns, char *buf, size_t size)
-{
-	unsigned sec = ns / SECOND_NS % DAY_S;
-
-	snprintf(buf, size, "%02u:%02u:%02u", sec / 3600, sec / 60 % 60, sec % 60);
-}
-
-/* The proleptic Gregorian calendar from days since 1970-01-01, counted in eras of 400 years. */
-static void date(uint64_t ns, char *buf, size_t size)
-{
-	uint64_t z = ns / SECOND_NS / DAY_S + 719468, era = z / 146097, doe = z - era * 146097;
-	unsigned yoe = (unsigned)((doe - doe / 1460 + doe / 36524 - doe / 146096) / 365);
-	unsigned doy = (unsigned)(doe - (365 * yoe + yoe / 4 - yoe / 100));
-	unsigned mp = (5 * doy + 2) / 153, day = doy - (153 * mp + 2) / 5 + 1;
-	unsigned month = mp < 10 ? mp + 3 : mp - 9;
-
-	snprintf(buf, size, "%llu-%02u-%02u", (unsigned long long)(yoe + era * 400 + (month <= 2)),
-		 month, day);
 }
 
 static void span(uint64_t ns, char *buf, size_t size)
@@ -170,11 +149,10 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 
 void words_clock(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 {
-	char t[32];
+	char t[TIME_CLOCK_MAX];
 
 	if (has_date(s)) {
-		time_of_day(time_ns, t, sizeof(t));
-		snprintf(buf, size, "%s UTC", t);
+		snprintf(buf, size, "%s UTC", time_format_clock(t, time_ns, 0));
 	} else {
 		elapsed(time_ns - start_ns(s), buf, size);
 	}
@@ -182,13 +160,11 @@ void words_clock(const struct scene *s, uint64_t time_ns, char *buf, size_t size
 
 void words_date(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 {
-	char day[32] = "", now[32], whole[32], speed[32];
+	char t[TIME_CLOCK_MAX], day[32] = "", now[32], whole[32], speed[32];
 	double x = s->timeline.speed;
 
-	if (has_date(s)) {
-		date(time_ns, day, sizeof(day));
-		strcat(day, " · ");
-	}
+	if (has_date(s))
+		snprintf(day, sizeof(day), "%s · ", time_format_date(t, time_ns, 0));
 	elapsed(time_ns - start_ns(s), now, sizeof(now));
 	elapsed(span_ns(s), whole, sizeof(whole));
 	if (x >= 9.95)
@@ -219,8 +195,10 @@ void words_root(const struct scene *s, uint64_t value, char *buf, size_t size)
 
 void words_tick(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 {
+	char t[TIME_CLOCK_MAX];
+
 	if (has_date(s))
-		time_of_day(time_ns, buf, size);
+		snprintf(buf, size, "%s", time_format_clock(t, time_ns, 0));
 	else
 		elapsed(time_ns - start_ns(s), buf, size);
 }
@@ -270,7 +248,7 @@ uint64_t words_time_step(uint64_t span_time_ns, int most)
 					   3600, 7200, 10800, 21600, 43200, 86400};
 
 	for (size_t i = 0; i < sizeof(steps_s) / sizeof(*steps_s); i++)
-		if (span_time_ns / (steps_s[i] * SECOND_NS) < (uint64_t)most)
-			return steps_s[i] * SECOND_NS;
-	return (span_time_ns / (DAY_S * SECOND_NS) / most + 1) * DAY_S * SECOND_NS;
+		if (span_time_ns / (steps_s[i] * NS_PER_S) < (uint64_t)most)
+			return steps_s[i] * NS_PER_S;
+	return (span_time_ns / NS_PER_DAY / most + 1) * NS_PER_DAY;
 }
