@@ -30,7 +30,8 @@ enum frame_kind {
 	FRAME_KINDS
 };
 
-/* The frame of kind FRAME_MARK under which incomplete stacks stand. */
+/* The frame of kind FRAME_MARK under which incomplete stacks stand; where it is known why they are,
+ * the reason stands in it too: "[truncated: too deep]". */
 #define FRAME_TRUNCATED "[truncated]"
 
 struct frame {

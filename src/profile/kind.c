@@ -29,6 +29,13 @@ static bool is_unnamed(const char *s, size_t len)
 	return at > 1 && is_hex(s + at, len - at);
 }
 
+static bool is_truncated_why(const char *s, size_t n)
+{
+	static const char begin[] = "[truncated: ";
+
+	return n > sizeof(begin) && !memcmp(s, begin, sizeof(begin) - 1) && s[n - 1] == ']';
+}
+
 enum frame_kind kind_of_name(const char *s, size_t *len)
 {
 	size_t n = *len;
@@ -45,7 +52,7 @@ enum frame_kind kind_of_name(const char *s, size_t *len)
 		}
 		*len = n;
 	}
-	if (is_text(s, n, FRAME_TRUNCATED))
+	if (is_text(s, n, FRAME_TRUNCATED) || is_truncated_why(s, n))
 		return FRAME_MARK;
 	return is_unnamed(s, n) ? FRAME_UNNAMED : FRAME_USER;
 }

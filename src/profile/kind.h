@@ -12,7 +12,7 @@
  *	name_[k]        FRAME_KERNEL, as in flamegraph.pl
  *	name_[j]        FRAME_JIT
  *	name_[i]        FRAME_INLINED
- *	[truncated]     FRAME_MARK
+ *	[truncated]     FRAME_MARK, and so is [truncated: why]
  *	[unknown]       FRAME_UNNAMED, and so is an empty name
  *	0x1f            FRAME_UNNAMED
  *	lib.so+0x1f     FRAME_UNNAMED; the digits go up to the end of the name

@@ -1,12 +1,18 @@
 #include "symbols/lookup.h"
 
+#include <elf.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/outfile.h"
 #include "base/xalloc.h"
+#include "symbols/cfi.h"
 #include "symbols/demangle.h"
 #include "symbols/elf.h"
 #include "symbols/kallsyms.h"
@@ -73,9 +79,38 @@ void lookup_destroy(struct lookup *l)
 	free(l);
 }
 
+/* The kernel's page of code, which it mapped for us too, as a file; or -1. */
+static int open_vdso(void)
+{
+	const Elf64_Ehdr *image = (const void *)getauxval(AT_SYSINFO_EHDR);
+	int fd = image ? memfd_create("vdso", MFD_CLOEXEC) : -1;
+
+	/* The section headers stand at its end. */
+	if (fd >= 0 &&
+	    write_all(fd, image, image->e_shoff + (size_t)image->e_shnum * image->e_shentsize)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int lookup_file(struct lookup *l)
+{
+	if (l->fd < 0 && l->kind == MODULE_VDSO)
+		l->fd = open_vdso();
+	return l->fd;
+}
+
+int lookup_table(struct lookup *l, struct strbuf *table_ret)
+{
+	if ((l->kind != MODULE_ELF && l->kind != MODULE_VDSO) || lookup_file(l) < 0)
+		return -ENODATA;
+	return cfi_table(l->fd, table_ret);
+}
+
 void lookup_load(struct lookup *l)
 {
-	if (l->fd < 0)
+	if (lookup_file(l) < 0)
 		return;
 	if (l->kind == MODULE_PERF_MAP)
 		perfmap_update(&l->perfmap, l->fd);

@@ -15,7 +15,7 @@
  *
  *	MODULE_ELF       offset in the file    memcpy, memcpy@plt, libc.so.6@0x28490 (the function
  *	                                       that starts there), libc.so.6+0x28495
- *	MODULE_VDSO      offset in its image   the same
+ *	MODULE_VDSO      offset in its image   the same, without a file: each process has it
  *	MODULE_KERNEL    absolute address      vfs_read, in module "[ext4]" or ""; [kernel]
  *	MODULE_PERF_MAP  absolute address      as the map says; [unknown]
  *	MODULE_OTHER     whatever              [heap], memfd:x+0x2000; [unknown]
@@ -41,6 +41,10 @@ void lookup_destroy(struct lookup *l);
 void lookup_load(struct lookup *l);
 /* Gives the memory of the tables back; lookup_load() reads them again. */
 void lookup_unload(struct lookup *l);
+/* The descriptor of its file, of which it is the owner; -1: there is none. */
+int lookup_file(struct lookup *l);
+/* Adds the rules for unwinding in it, as symbols/cfi.h says. 0 or a negative errno. */
+int lookup_table(struct lookup *l, struct strbuf *table_ret);
 /* Memory of the tables. */
 size_t lookup_bytes(const struct lookup *l);
 

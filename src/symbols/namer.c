@@ -15,6 +15,7 @@
 #include "base/strbuf.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "profile/stack_copy.h"
 #include "symbols/supervisor.h"
 
 #define FILES_MAX 65536
@@ -43,6 +44,7 @@ struct namer {
 	size_t cap_names;
 	size_t cap_text_at;
 	struct strbuf text, raw;
+	uint64_t address[STACK_COPY_FRAMES_MAX];
 	struct namer_stats stats;
 };
 
@@ -178,7 +180,7 @@ void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, c
 	namer_remove_module(namer, id);
 	lookups_set(&namer->modules, id, lookup_create(kind, path, -1));
 	set_state(namer, id, STATE_NO_FILE);
-	if (fd < 0 || !namer->ch)
+	if ((fd < 0 && kind != MODULE_VDSO) || !namer->ch)
 		return;
 	if (namer->n_files >= namer->max_files) {
 		namer->stats.modules_no_file++;
@@ -270,6 +272,20 @@ static void give_module_up(struct namer *namer, uint32_t module)
 			 lookup_base(lookups_get(&namer->modules, module)));
 }
 
+/* A question and its answer. False where the namer is lost. */
+static bool ask_once(struct namer *namer, uint32_t type, const void *data, size_t size,
+		     struct chan_msg *ret)
+{
+	int err = chan_send(namer->ch, type, data, size, -1);
+
+	/* The supervisor asks a second worker where the first one dies. */
+	err = err ? err : chan_wait(namer->ch, 2 * namer->limit_ms + 2000, ret);
+	if (err > 0)
+		return true;
+	lose_namer(namer, err);
+	return false;
+}
+
 /* Asks the worker. False where it has no answer for this module. */
 static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, size_t first,
 		size_t n)
@@ -277,18 +293,12 @@ static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, si
 	struct msg_resolve head = {.module = module, .n = n};
 	size_t text_len = namer->text.len;
 	struct chan_msg msg;
-	int err;
 
 	strbuf_clear(&namer->raw);
 	strbuf_add(&namer->raw, &head, sizeof(head));
 	strbuf_add(&namer->raw, offset + first, n * sizeof(*offset));
-	err = chan_send(namer->ch, MSG_RESOLVE, namer->raw.data, namer->raw.len, -1);
-	/* The supervisor asks a second worker where the first one dies. */
-	err = err ? err : chan_wait(namer->ch, 2 * namer->limit_ms + 2000, &msg);
-	if (err <= 0) {
-		lose_namer(namer, err);
+	if (!ask_once(namer, MSG_RESOLVE, namer->raw.data, namer->raw.len, &msg))
 		return false;
-	}
 	if (msg.fd >= 0)
 		close(msg.fd);
 	if (msg.type == MSG_NAMES && take_names(namer, &msg, first, n))
@@ -317,6 +327,41 @@ const struct name *namer_resolve(struct namer *namer, uint32_t module, const uin
 		namer->name[i].module = namer->text.data + namer->text_at[2 * i + 1];
 	}
 	return namer->name;
+}
+
+int namer_table(struct namer *namer, uint32_t module)
+{
+	struct chan_msg msg;
+
+	if (!namer->ch || module >= namer->cap_state || namer->state[module] != STATE_HAS_FILE ||
+	    !ask_once(namer, MSG_TABLE, &module, sizeof(module), &msg))
+		return -1;
+	if (msg.type == MSG_TABLE_MADE)
+		return msg.fd;
+	if (msg.fd >= 0)
+		close(msg.fd);
+	return -1;
+}
+
+size_t namer_unwind(struct namer *namer, const void *copy, size_t size,
+		    const uint64_t **address_ret, bool *complete_ret)
+{
+	struct chan_msg msg;
+	size_t n;
+
+	*complete_ret = false;
+	if (!namer->ch || !ask_once(namer, MSG_UNWIND, copy, size, &msg))
+		return 0;
+	if (msg.fd >= 0)
+		close(msg.fd);
+	n = msg.size / sizeof(uint64_t);
+	if (msg.type != MSG_FRAMES || msg.size != 1 + n * sizeof(uint64_t) ||
+	    n > STACK_COPY_FRAMES_MAX)
+		return 0;
+	*complete_ret = *(const uint8_t *)msg.data == 1;
+	memcpy(namer->address, (const uint8_t *)msg.data + 1, n * sizeof(uint64_t));
+	*address_ret = namer->address;
+	return n;
 }
 
 struct namer_stats namer_stats(const struct namer *namer)

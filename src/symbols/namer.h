@@ -70,6 +70,21 @@ void namer_remove_module(struct namer *namer, uint32_t id);
 const struct name *namer_resolve(struct namer *namer, uint32_t module, const uint64_t *offset,
 				 size_t n);
 
+/*
+ * The rules for unwinding in a module (profile/unwind_table.h): the descriptor of a sealed memfd,
+ * the caller's, or -1 where there are none. Takes as long as namer_resolve().
+ */
+int namer_table(struct namer *namer, uint32_t module);
+
+/*
+ * Unwinds a copied stack; the bytes are a struct stack_copy with all that belongs to it, its
+ * modules known by namer_add_module(). The addresses come innermost first, as struct sampler_record
+ * has them, and are the namer's until its next call. Returns how many; *complete_ret: to the
+ * outermost.
+ */
+size_t namer_unwind(struct namer *namer, const void *copy, size_t size,
+		    const uint64_t **address_ret, bool *complete_ret);
+
 struct namer_stats namer_stats(const struct namer *namer);
 
 #endif

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -13,9 +14,12 @@
 
 #include "base/chan.h"
 #include "base/log.h"
+#include "base/outfile.h"
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "profile/stack_copy.h"
 #include "symbols/lookup.h"
+#include "symbols/stackwalk.h"
 
 #define NOBODY		  65534
 #define ADDRESS_MAX_BYTES (2ull << 30)
@@ -44,6 +48,7 @@ struct worker {
 	size_t cap_used;
 	uint64_t n_requests;
 	size_t grown_bytes; /* of tables, since they were last counted */
+	struct stackwalk *walk;
 	struct strbuf reply;
 };
 
@@ -65,6 +70,16 @@ static void change_modules(struct lookups *modules, const struct chan_msg *msg)
 		return;
 	}
 	lookups_set(modules, add.module, l);
+}
+
+/* What was prepared of files that went is forgotten. */
+static void change_files(struct worker *w, const struct chan_msg *msg)
+{
+	if (msg->type == MSG_REMOVE) {
+		stackwalk_destroy(w->walk);
+		w->walk = NULL;
+	}
+	change_modules(w->modules, msg);
 }
 
 static void add_name(struct strbuf *reply, struct lookup *l, uint64_t offset)
@@ -139,15 +154,99 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 	return chan_send(w->ch, MSG_NAMES, w->reply.data, w->reply.len, -1);
 }
 
+/* A memfd that nobody can change any more, or -1. */
+static int seal(const struct strbuf *sb)
+{
+	int fd = memfd_create("unwind-table", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+	if (fd < 0)
+		return -1;
+	if (!write_all(fd, sb->data, sb->len) &&
+	    !fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static int make_table(struct worker *w, const struct chan_msg *msg)
+{
+	struct strbuf table = {0};
+	struct lookup *l = NULL;
+	uint32_t module;
+	int fd = -1, err;
+
+	if (msg->size >= sizeof(module)) {
+		memcpy(&module, msg->data, sizeof(module));
+		l = lookups_get(w->modules, module);
+	}
+	if (l && !lookup_table(l, &table))
+		fd = seal(&table);
+	strbuf_deinit(&table);
+	err = chan_send(w->ch, MSG_TABLE_MADE, NULL, 0, fd);
+	if (fd >= 0)
+		close(fd);
+	return err;
+}
+
+static int file_of_module(void *arg, uint32_t module)
+{
+	const struct worker *w = arg;
+	struct lookup *l = lookups_get(w->modules, module);
+
+	return l ? lookup_file(l) : -1;
+}
+
+static int unwind(struct worker *w, const struct chan_msg *msg)
+{
+	uint64_t address[STACK_COPY_FRAMES_MAX];
+	struct stack_copy copy;
+	struct stack_copy_map *map;
+	bool complete = false;
+	uint8_t is_complete;
+	const uint8_t *p = msg->data;
+	size_t n;
+
+	if (msg->size < sizeof(copy))
+		return chan_send(w->ch, MSG_FAILED, NULL, 0, -1);
+	memcpy(&copy, p, sizeof(copy));
+	if (copy.n_maps > STACK_COPY_MAPS_MAX || copy.n_bytes > STACK_COPY_BYTES_MAX ||
+	    msg->size != stack_copy_bytes(&copy))
+		return chan_send(w->ch, MSG_FAILED, NULL, 0, -1);
+	if (!w->walk)
+		w->walk = stackwalk_create(file_of_module, w);
+	map = xmemdup(p + sizeof(copy), copy.n_maps * sizeof(*map) + 1);
+	n = stackwalk_unwind(w->walk, &copy, map, p + sizeof(copy) + copy.n_maps * sizeof(*map),
+			     address, STACK_COPY_FRAMES_MAX, &complete);
+	free(map);
+	is_complete = complete;
+	strbuf_clear(&w->reply);
+	strbuf_add(&w->reply, &is_complete, sizeof(is_complete));
+	strbuf_add(&w->reply, address, n * sizeof(*address));
+	return chan_send(w->ch, MSG_FRAMES, w->reply.data, w->reply.len, -1);
+}
+
+static bool is_question(const struct chan_msg *msg)
+{
+	return msg->type == MSG_RESOLVE || msg->type == MSG_TABLE || msg->type == MSG_UNWIND;
+}
+
 static _Noreturn void worker_run(int sock, struct lookups *modules)
 {
 	struct worker w = {.ch = chan_create(sock), .modules = modules};
 	struct chan_msg msg;
 
 	while (chan_wait(w.ch, -1, &msg) > 0) {
-		if (msg.type != MSG_RESOLVE)
-			change_modules(modules, &msg);
-		else if (resolve(&w, &msg) || chan_drain(w.ch))
+		int err = 0;
+
+		if (msg.type == MSG_RESOLVE)
+			err = resolve(&w, &msg);
+		else if (msg.type == MSG_TABLE)
+			err = make_table(&w, &msg);
+		else if (msg.type == MSG_UNWIND)
+			err = unwind(&w, &msg);
+		else
+			change_files(&w, &msg);
+		if (err || chan_drain(w.ch))
 			break;
 	}
 	_exit(EXIT_SUCCESS);
@@ -204,21 +303,22 @@ static int ask(struct supervisor *s, const struct chan_msg *msg, struct chan_msg
 
 static int answer(struct supervisor *s, const struct chan_msg *msg)
 {
-	struct chan_msg names;
-	int got = -EPIPE;
+	struct chan_msg made;
+	int got = -EPIPE, err;
 
 	for (int i = 0; i < 2 && got < 0; i++) {
-		got = ask(s, msg, &names);
+		got = ask(s, msg, &made);
 		if (got <= 0)
 			stop_worker(s);
 	}
 	if (got == 0 && s->limit_ms / 2 >= s->least_limit_ms)
 		s->limit_ms /= 2;
-	if (got > 0 && names.fd >= 0)
-		close(names.fd);
-	if (got > 0 && names.type == MSG_NAMES)
-		return chan_send(s->main, MSG_NAMES, names.data, names.size, -1);
-	return chan_send(s->main, MSG_FAILED, NULL, 0, -1);
+	if (got <= 0)
+		return chan_send(s->main, MSG_FAILED, NULL, 0, -1);
+	err = chan_send(s->main, made.type, made.data, made.size, made.fd);
+	if (made.fd >= 0)
+		close(made.fd);
+	return err;
 }
 
 static void serve(struct supervisor *s)
@@ -226,7 +326,7 @@ static void serve(struct supervisor *s)
 	struct chan_msg msg;
 
 	while (chan_wait(s->main, -1, &msg) > 0) {
-		if (msg.type == MSG_RESOLVE) {
+		if (is_question(&msg)) {
 			if (answer(s, &msg) || chan_drain(s->main))
 				break;
 			continue;

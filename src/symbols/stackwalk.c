@@ -1,0 +1,226 @@
+#include "symbols/stackwalk.h"
+
+#include <elfutils/libdwfl.h>
+#include <gelf.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "base/xalloc.h"
+
+/* Any will do: the stack belongs to nobody. */
+#define PID 1
+
+struct stackwalk {
+	stackwalk_file_fn *file;
+	void *arg;
+	Dwfl *dwfl; /* NULL: nothing is prepared */
+	uint64_t maps_hash;
+	/* The copy at hand. */
+	const struct stack_copy *copy;
+	const struct stack_copy_map *map;
+	const uint8_t *bytes;
+	uint64_t *address;
+	size_t n, max;
+	bool stray; /* an address in no mapping */
+};
+
+static int no_elf(Dwfl_Module *mod, void **user, const char *name, Dwarf_Addr base, char **file,
+		  Elf **elf)
+{
+	(void)mod, (void)user, (void)name, (void)base, (void)file, (void)elf;
+	return -1;
+}
+
+static int no_debug(Dwfl_Module *mod, void **user, const char *name, Dwarf_Addr base,
+		    const char *file, const char *link, GElf_Word crc, char **found)
+{
+	(void)mod, (void)user, (void)name, (void)base, (void)file, (void)link, (void)crc;
+	(void)found;
+	return -1;
+}
+
+static const Dwfl_Callbacks callbacks = {
+    .find_elf = no_elf,
+    .find_debuginfo = no_debug,
+    .section_address = dwfl_offline_section_address,
+};
+
+struct stackwalk *stackwalk_create(stackwalk_file_fn *file, void *arg)
+{
+	struct stackwalk *w = xcalloc(1, sizeof(*w));
+
+	w->file = file;
+	w->arg = arg;
+	return w;
+}
+
+static void forget(struct stackwalk *w)
+{
+	if (w->dwfl)
+		dwfl_end(w->dwfl);
+	w->dwfl = NULL;
+}
+
+void stackwalk_destroy(struct stackwalk *w)
+{
+	if (!w)
+		return;
+	forget(w);
+	free(w);
+}
+
+/* --- the modules --- */
+
+/* Where virtual address 0 of the file went, by the executable segment that the mapping shows. */
+static bool find_bias(int fd, const struct stack_copy_map *m, uint64_t *bias_ret)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	bool found = false;
+	size_t n;
+
+	if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getphdrnum(elf, &n))
+		n = 0;
+	for (size_t i = 0; i < n && !found; i++) {
+		GElf_Phdr ph;
+
+		if (!gelf_getphdr(elf, i, &ph) || ph.p_type != PT_LOAD || !(ph.p_flags & PF_X) ||
+		    m->pgoff >= ph.p_offset + ph.p_filesz ||
+		    m->pgoff + (m->end - m->start) <= ph.p_offset)
+			continue;
+		*bias_ret = m->start - (ph.p_vaddr + m->pgoff - ph.p_offset);
+		found = true;
+	}
+	elf_end(elf);
+	return found;
+}
+
+static void report(struct stackwalk *w, const struct stack_copy_map *m)
+{
+	int file = w->file(w->arg, m->module), fd;
+	char name[32];
+	uint64_t bias;
+
+	elf_version(EV_CURRENT);
+	if (file < 0 || !find_bias(file, m, &bias))
+		return;
+	fd = dup(file);
+	snprintf(name, sizeof(name), "%u", m->module);
+	/* Takes the descriptor if it succeeds; a second mapping of one file is no other module. */
+	if (fd >= 0 && !dwfl_report_elf(w->dwfl, name, name, fd, bias, true))
+		close(fd);
+}
+
+/* --- the thread --- */
+
+static pid_t next_thread(Dwfl *dwfl, void *arg, void **thread_arg)
+{
+	(void)dwfl;
+	if (*thread_arg)
+		return 0;
+	*thread_arg = arg;
+	return PID;
+}
+
+static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
+{
+	(void)dwfl, (void)tid;
+	*thread_arg = arg;
+	return true;
+}
+
+static bool read_memory(Dwfl *dwfl, Dwarf_Addr at, Dwarf_Word *word_ret, void *arg)
+{
+	const struct stackwalk *w = arg;
+	uint64_t from = at - w->copy->reg[STACK_COPY_SP];
+
+	(void)dwfl;
+	if (w->copy->n_bytes < sizeof(uint64_t) || from > w->copy->n_bytes - sizeof(uint64_t))
+		return false;
+	memcpy(word_ret, w->bytes + from, sizeof(uint64_t));
+	return true;
+}
+
+static bool set_registers(Dwfl_Thread *thread, void *arg)
+{
+	const struct stackwalk *w = arg;
+
+	dwfl_thread_state_register_pc(thread, w->copy->reg[STACK_COPY_IP]);
+	return dwfl_thread_state_registers(thread, 0, 16, w->copy->reg);
+}
+
+static const Dwfl_Thread_Callbacks thread_callbacks = {
+    .next_thread = next_thread,
+    .get_thread = get_thread,
+    .memory_read = read_memory,
+    .set_initial_registers = set_registers,
+};
+
+static bool is_mapped(const struct stackwalk *w, uint64_t address)
+{
+	for (uint32_t i = 0; i < w->copy->n_maps; i++)
+		if (address >= w->map[i].start && address < w->map[i].end)
+			return true;
+	return false;
+}
+
+static int take_frame(Dwfl_Frame *frame, void *arg)
+{
+	struct stackwalk *w = arg;
+	Dwarf_Addr pc;
+	bool is_exact;
+
+	if (!dwfl_frame_pc(frame, &pc, &is_exact) || w->n == w->max)
+		return DWARF_CB_ABORT;
+	if (!is_mapped(w, is_exact ? pc : pc - 1)) {
+		w->stray = true;
+		return DWARF_CB_ABORT;
+	}
+	w->address[w->n] = w->n && is_exact ? pc + 1 : pc;
+	w->n++;
+	return DWARF_CB_OK;
+}
+
+static bool prepare(struct stackwalk *w)
+{
+	uint64_t hash = hash_bytes(w->map, w->copy->n_maps * sizeof(*w->map), 0);
+
+	if (w->dwfl && hash == w->maps_hash)
+		return true;
+	forget(w);
+	w->dwfl = dwfl_begin(&callbacks);
+	if (!w->dwfl)
+		return false;
+	dwfl_report_begin(w->dwfl);
+	for (uint32_t i = 0; i < w->copy->n_maps; i++)
+		report(w, &w->map[i]);
+	if (dwfl_report_end(w->dwfl, NULL, NULL) ||
+	    !dwfl_attach_state(w->dwfl, NULL, PID, &thread_callbacks, w)) {
+		forget(w);
+		return false;
+	}
+	w->maps_hash = hash;
+	return true;
+}
+
+size_t stackwalk_unwind(struct stackwalk *w, const struct stack_copy *c,
+			const struct stack_copy_map *map, const uint8_t *bytes, uint64_t *address,
+			size_t max, bool *complete_ret)
+{
+	int end;
+
+	w->copy = c;
+	w->map = map;
+	w->bytes = bytes;
+	w->address = address;
+	w->n = 0;
+	w->max = max;
+	w->stray = false;
+	*complete_ret = false;
+	if (!prepare(w))
+		return 0;
+	end = dwfl_getthread_frames(w->dwfl, PID, take_frame, w);
+	*complete_ret = end == 0 && !w->stray && w->n;
+	return w->n;
+}
