@@ -11,6 +11,8 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s16 s16;
+typedef __s32 s32;
 typedef __s64 s64;
 
 #define PF_IO_WORKER 0x00000010
@@ -30,10 +32,22 @@ struct nsproxy {
 	struct mnt_namespace *mnt_ns;
 };
 
+#if defined(__TARGET_ARCH_x86)
+struct pt_regs {
+	unsigned long r15, r14, r13, r12, bp, bx, r11, r10, r9, r8, ax, cx, dx, si, di;
+	unsigned long ip, cs, sp;
+};
+#endif
+
+struct mm_struct {
+	unsigned long start_stack;
+};
+
 struct task_struct {
 	unsigned int flags;
-	void *mm;
+	struct mm_struct *mm;
 	struct nsproxy *nsproxy;
+	unsigned int in_execve : 1;
 };
 
 #pragma clang attribute pop

@@ -5,6 +5,7 @@
 #include <bpf/bpf_core_read.h>
 
 #include "bpf/sampler.h"
+#include "bpf/unwind.bpf.h"
 
 /* The helpers that walk stacks and fill rings are for GPL-compatible programs only. */
 char LICENSE[] SEC("license") = "Dual MIT/GPL";
@@ -12,7 +13,8 @@ char LICENSE[] SEC("license") = "Dual MIT/GPL";
 /* Set before loading; the verifier drops what a run does not need. */
 const volatile unsigned long long interval_ns = 1000000000;
 const volatile unsigned int max_frames = SAMPLER_MAX_FRAMES;
-const volatile unsigned long long pidns_dev, pidns_ino; /* 0: the initial PID namespace */
+const volatile unsigned int max_user_frames = SAMPLER_MAX_USER; /* by tables */
+const volatile unsigned long long pidns_dev, pidns_ino;		/* 0: the initial PID namespace */
 const volatile _Bool include_idle, user_only, kernel_only;
 const volatile _Bool by_tgid, by_tid, by_cgroup, by_cgroup_set, by_mntns_set;
 
@@ -56,10 +58,34 @@ struct {
 	__type(value, u64);
 } cgroup_set SEC(".maps"), mntns_set SEC(".maps");
 
+/* Stack copies. */
+const volatile unsigned int copying = SAMPLER_COPY_NEEDED;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 8 << 20);
+} copies SEC(".maps");
+
+struct copy {
+	struct sampler_copy head;
+	u8 byte[SAMPLER_COPY_BYTES];
+	u64 budget_ns; /* of this CPU: what has gathered since the last copies */
+	u64 last_ns;
+};
+
+/* By CPU; an element is larger than those of a per-CPU map may be. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, struct copy);
+} copy_of_cpu SEC(".maps");
+
 /* A record under way. The second stack starts right behind the first, wherever that ends. */
 struct scratch {
 	struct sampler_record r;
-	u64 addr[2 * SAMPLER_MAX_FRAMES + 2];
+	u64 addr[SAMPLER_MAX_FRAMES + SAMPLER_MAX_USER + 2];
+	struct unwind unwind;
 };
 
 struct {
@@ -109,18 +135,11 @@ static __always_inline _Bool filtered(u32 tgid, u32 tid, struct task_struct *tas
 	return 0;
 }
 
-/* The user stack, innermost first: how many addresses. The one place that knows how to unwind. */
-static __always_inline u32 user_stack(void *ctx, u64 *addr, u16 *flags)
+/* By frame pointers, innermost first: how many addresses. */
+static __always_inline u32 user_stack_by_pointers(void *ctx, u64 *addr, u16 *flags)
 {
-	long n;
+	long n = bpf_get_stack(ctx, addr, max_frames * sizeof(*addr), BPF_F_USER_STACK);
 
-	if (kernel_only) {
-		*flags |= SAMPLER_USER_LEFT_OUT;
-		return 0;
-	}
-	if (*flags & SAMPLER_NO_USER)
-		return 0;
-	n = bpf_get_stack(ctx, addr, max_frames * sizeof(*addr), BPF_F_USER_STACK);
 	if (n <= 0) {
 		*flags |= SAMPLER_USER_FAILED;
 		return 0;
@@ -128,6 +147,178 @@ static __always_inline u32 user_stack(void *ctx, u64 *addr, u16 *flags)
 	if (n == max_frames * sizeof(*addr))
 		*flags |= SAMPLER_USER_CUT;
 	return n / sizeof(*addr);
+}
+
+/* Takes one frame, and goes to its caller. */
+static long take_frame(u32 i, void *unused)
+{
+	u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
+	struct unwind *u;
+	u64 at, address;
+
+	if (!s)
+		return 1;
+	u = &s->unwind;
+	address = u->depth && u->is_exact ? u->ip + 1 : u->ip;
+	at = (u64)s->r.n_kernel + u->depth;
+	barrier_var(at);
+	if (u->depth >= u->max || at >= SAMPLER_MAX_FRAMES + SAMPLER_MAX_USER) {
+		u->end = UNWIND_TOO_DEEP;
+		return 1;
+	}
+	s->addr[at] = address;
+	u->depth++;
+	u->end = to_caller(u);
+	return u->end != 0;
+}
+
+/* Whether this CPU may take a copy now: a burst at first, then one every few milliseconds. */
+static __always_inline _Bool may_copy(struct copy *c, u64 t_ns)
+{
+	const u64 burst_ns = (u64)SAMPLER_COPIES_BURST * SAMPLER_COPY_EVERY;
+
+	if (copying == SAMPLER_COPY_ALL)
+		return 1;
+	c->budget_ns += c->last_ns ? t_ns - c->last_ns : burst_ns;
+	c->last_ns = t_ns;
+	if (c->budget_ns > burst_ns)
+		c->budget_ns = burst_ns;
+	if (c->budget_ns < SAMPLER_COPY_EVERY)
+		return 0;
+	c->budget_ns -= SAMPLER_COPY_EVERY;
+	return 1;
+}
+
+#define COPY_PAGE 4096
+
+/* The bytes from the stack pointer on: to the end of its page, then whole pages, while they can be
+ * read; of a main thread up to where its stack began. */
+static __always_inline u32 copy_bytes(struct copy *c, u64 sp, u64 top)
+{
+	u32 n = COPY_PAGE - (sp & (COPY_PAGE - 1)), got = 0;
+	u64 left = top > sp ? top - sp : SAMPLER_COPY_BYTES;
+
+	for (int i = 0; i < SAMPLER_COPY_BYTES / COPY_PAGE; i++) {
+		if (got > SAMPLER_COPY_BYTES - COPY_PAGE || got >= left)
+			break;
+		if (n > left - got)
+			n = left - got;
+		if (n > COPY_PAGE || bpf_probe_read_user(c->byte + got, n, (void *)(sp + got)))
+			break;
+		got += n;
+		n = COPY_PAGE;
+	}
+	return got;
+}
+
+static __always_inline _Bool needs_copy(u32 end)
+{
+	return copying == SAMPLER_COPY_ALL || end == UNWIND_NO_PROCESS ||
+	       end == UNWIND_NO_MAPPING || end == UNWIND_NO_TABLE || end == UNWIND_HARD_RULE;
+}
+
+static __always_inline void copy_stack(const struct unwind *u, struct task_struct *task, u64 t_ns,
+				       u16 *flags)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct copy *c = bpf_map_lookup_elem(&copy_of_cpu, &cpu);
+	u32 n;
+
+	if (!c || !may_copy(c, t_ns))
+		return;
+	__builtin_memcpy(c->head.reg, u->reg0, sizeof(c->head.reg));
+	n = copy_bytes(c, u->reg0[UNWIND_RSP], BPF_CORE_READ(task, mm, start_stack));
+	if (!n || n > SAMPLER_COPY_BYTES)
+		return;
+	c->head.t_ns = t_ns;
+	c->head.cpu = cpu;
+	c->head.n_bytes = n;
+	if (!bpf_ringbuf_output(&copies, c, sizeof(c->head) + n, BPF_RB_NO_WAKEUP))
+		*flags |= SAMPLER_COPIED;
+}
+
+static __always_inline void start_registers(struct unwind *u, const struct pt_regs *regs)
+{
+	u->ip = regs->ip;
+	u->sp = regs->sp;
+	u->reg[0] = regs->ax;
+	u->reg[1] = regs->dx;
+	u->reg[2] = regs->cx;
+	u->reg[3] = regs->bx;
+	u->reg[4] = regs->si;
+	u->reg[5] = regs->di;
+	u->reg[6] = regs->bp;
+	u->reg[8] = regs->r8;
+	u->reg[9] = regs->r9;
+	u->reg[10] = regs->r10;
+	u->reg[11] = regs->r11;
+	u->reg[12] = regs->r12;
+	u->reg[13] = regs->r13;
+	u->reg[14] = regs->r14;
+	u->reg[15] = regs->r15;
+	u->reg[UNWIND_RSP] = regs->sp;
+	__builtin_memcpy(u->reg0, u->reg, sizeof(u->reg));
+	u->reg0[16] = regs->ip;
+	__builtin_memset(u->at, 0, sizeof(u->at));
+}
+
+/* Half-way through execve() there is no user stack: the old one went, and nothing ran on the new.
+ */
+static __always_inline _Bool is_replaced(struct task_struct *task)
+{
+	return bpf_core_field_exists(task->in_execve) && BPF_CORE_READ_BITFIELD(task, in_execve);
+}
+
+/* By tables. 32-bit code has none. */
+static __always_inline u32 user_stack_by_tables(void *ctx, struct scratch *s, u32 n_kernel,
+						u32 tgid, u64 t_ns, u16 *flags)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	/* Where an interrupt or a system call left user code, they were put there. */
+	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
+	const struct unwind_process *p;
+	struct unwind *u = &s->unwind;
+
+	if (regs->cs != USER_CS)
+		return user_stack_by_pointers(ctx, s->addr + n_kernel, flags);
+	start_registers(u, regs);
+	u->depth = 0;
+	u->max = max_user_frames;
+	u->is_exact = 1;
+	u->mapping.n_pages = 0;
+	p = bpf_map_lookup_elem(&processes, &tgid);
+	if (p) {
+		u->process = *p;
+		bpf_loop(SAMPLER_MAX_USER + 1, take_frame, 0, 0);
+	} else {
+		u->end = UNWIND_NO_PROCESS;
+		s->addr[n_kernel] = u->ip;
+		u->depth = 1;
+	}
+	if (u->end != UNWIND_COMPLETE && is_replaced(task)) {
+		*flags |= SAMPLER_NO_USER;
+		return 0;
+	}
+	*flags |= u->end << SAMPLER_END_SHIFT;
+	if (copying && needs_copy(u->end))
+		copy_stack(u, task, t_ns, flags);
+	return u->depth;
+}
+
+/* The user stack, innermost first: how many addresses. The one place that knows how to unwind. */
+static __always_inline u32 user_stack(void *ctx, struct scratch *s, u32 n_kernel, u32 tgid,
+				      u64 t_ns, u16 *flags, const _Bool by_tables)
+{
+	if (kernel_only) {
+		*flags |= SAMPLER_USER_LEFT_OUT;
+		return 0;
+	}
+	if (*flags & SAMPLER_NO_USER)
+		return 0;
+	if (by_tables)
+		return user_stack_by_tables(ctx, s, n_kernel, tgid, t_ns, flags);
+	return user_stack_by_pointers(ctx, s->addr + n_kernel, flags);
 }
 
 static __always_inline u32 kernel_stack(void *ctx, u64 *addr, u16 *flags)
@@ -175,8 +366,7 @@ static __always_inline _Bool ids(u32 *tgid_ret, u32 *tid_ret)
 	return 1;
 }
 
-SEC("perf_event")
-int sample(struct bpf_perf_event_data *ctx)
+static __always_inline int take_sample(struct bpf_perf_event_data *ctx, const _Bool by_tables)
 {
 	u64 t_ns = bpf_ktime_get_ns();
 	struct sampler_slot *slot;
@@ -212,17 +402,30 @@ int sample(struct bpf_perf_event_data *ctx)
 	n_kernel = kernel_stack(ctx, s->addr, &flags);
 	n_kernel &= SAMPLER_MAX_FRAMES;
 	barrier_var(n_kernel);
-	n_user = user_stack(ctx, s->addr + n_kernel, &flags);
-	n_user &= SAMPLER_MAX_FRAMES;
+	s->r.n_kernel = n_kernel;
+	n_user = user_stack(ctx, s, n_kernel, tgid, t_ns, &flags, by_tables);
+	n_user &= SAMPLER_MAX_USER;
 	barrier_var(n_user);
 	s->r.t_ns = t_ns;
 	s->r.tgid = tgid;
 	s->r.tid = tid;
 	s->r.cpu = bpf_get_smp_processor_id();
 	s->r.flags = flags;
-	s->r.n_kernel = n_kernel;
 	s->r.n_user = n_user;
 	bpf_get_current_comm(s->r.comm, sizeof(s->r.comm));
 	submit(slot, s, sizeof(s->r) + (u64)(n_kernel + n_user) * sizeof(*s->addr));
 	return 0;
+}
+
+/* One of the two is loaded. */
+SEC("perf_event")
+int sample_by_tables(struct bpf_perf_event_data *ctx)
+{
+	return take_sample(ctx, 1);
+}
+
+SEC("perf_event")
+int sample_by_pointers(struct bpf_perf_event_data *ctx)
+{
+	return take_sample(ctx, 0);
 }

@@ -9,9 +9,11 @@
  */
 #include <linux/types.h>
 
-/* Frames of the kernel stack, and as many of the user stack: the default of perf_event_max_stack.
- */
+/* Frames of the kernel stack, and of the user stack read by frame pointers: the default of
+ * perf_event_max_stack. */
 #define SAMPLER_MAX_FRAMES 127
+/* Frames of the user stack that tables can be asked for. */
+#define SAMPLER_MAX_USER 1023
 
 /*
  * Intervals whose counters are kept at the same time, for each CPU. A reader that stays away for
@@ -22,23 +24,45 @@
 enum sampler_flag {
 	SAMPLER_KTHREAD = 1, /* a kernel thread */
 	SAMPLER_NO_USER = 2, /* there is no user memory: kernel thread, or a process at its end */
-	SAMPLER_USER_FAILED = 4,   /* there is, and its stack could not be read */
-	SAMPLER_KERNEL_CUT = 8,	   /* the kernel stack filled all frames asked for */
-	SAMPLER_USER_CUT = 16,	   /* so did the user stack */
-	SAMPLER_USER_LEFT_OUT = 32 /* not asked for (-K) */
+	SAMPLER_USER_FAILED = 4,    /* there is, and its stack could not be read */
+	SAMPLER_KERNEL_CUT = 8,	    /* the kernel stack filled all frames asked for */
+	SAMPLER_USER_CUT = 16,	    /* so did the user stack */
+	SAMPLER_USER_LEFT_OUT = 32, /* not asked for (-K) */
+	SAMPLER_COPIED = 64	    /* a struct sampler_copy came before it */
 };
 
-/* Then n_kernel and n_user addresses as __u64, each innermost first. */
+/* How the user stack ends (enum unwind_end) stands above the flags. */
+#define SAMPLER_END_SHIFT 8
+
+/* Then n_kernel and n_user addresses as __u64, each innermost first: where it ran, then where calls
+ * return to, and one more than where it ran for a frame that a signal interrupted. */
 struct sampler_record {
 	__u64 t_ns; /* CLOCK_MONOTONIC */
 	__u32 tgid, tid;
 	__u16 cpu;
-	__u16 flags; /* enum sampler_flag */
+	__u16 flags; /* enum sampler_flag, enum unwind_end << SAMPLER_END_SHIFT */
 	__u16 n_kernel, n_user;
 	char comm[16]; /* of the thread */
 };
 
-#define SAMPLER_RECORD_MAX (sizeof(struct sampler_record) + 2 * SAMPLER_MAX_FRAMES * sizeof(__u64))
+#define SAMPLER_RECORD_MAX                                                                         \
+	(sizeof(struct sampler_record) + (SAMPLER_MAX_FRAMES + SAMPLER_MAX_USER) * sizeof(__u64))
+
+/*
+ * The user stack of a sample that tables could not unwind to its end, in a ring of its own: the
+ * same time and CPU. Then n_bytes from the stack pointer on. Only so many a second are taken.
+ */
+#define SAMPLER_COPY_BYTES   65536
+#define SAMPLER_COPIES_BURST 256     /* on each CPU */
+#define SAMPLER_COPY_EVERY   5000000 /* ns, after a burst */
+
+enum sampler_copying { SAMPLER_COPY_NONE, SAMPLER_COPY_NEEDED, SAMPLER_COPY_ALL };
+
+struct sampler_copy {
+	__u64 t_ns;
+	__u32 cpu, n_bytes;
+	__u64 reg[17]; /* by DWARF number; 16 is the instruction pointer */
+};
 
 /*
  * The counters of one CPU in one interval. `interval` says which: a slot starts anew when a later

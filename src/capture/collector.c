@@ -23,6 +23,7 @@
 #include "capture/privileges.h"
 #include "capture/sampler.h"
 #include "capture/sideband.h"
+#include "capture/unwinder.h"
 
 #define TICK_NS	     50000000
 #define LAST_TICK_NS 5000000
@@ -35,6 +36,9 @@
 /* A wall clock that is off by more was set; what is less is steered, and would only make snapshots
  * overlap. */
 #define CLOCK_STEP_NS 50000000
+/* It has little to do, but what a new process maps has to reach the kernel before its first
+ * sample, however busy the machine is. */
+#define COLLECTOR_NICE (-20)
 
 struct collector {
 	pid_t pid;
@@ -143,6 +147,12 @@ static void make_room(void *arg)
 
 /* --- the loop --- */
 
+static void drain_sideband(struct run *r)
+{
+	sideband_drain(r->sideband, intake_take_event, &r->intake);
+	intake_follow(&r->intake);
+}
+
 static void tick(struct run *r)
 {
 	uint64_t now = clock_ns(CLOCK_MONOTONIC), until = r->stop_ns ? UINT64_MAX : now - HOLD_NS;
@@ -150,14 +160,24 @@ static void tick(struct run *r)
 	read_clocks(r);
 	/* Samples first: what happened before them is then in the sideband for sure. */
 	sampler_drain(r->sampler);
-	sideband_drain(r->sideband, intake_take_event, &r->intake);
+	drain_sideband(r);
 	intake_process(&r->intake, until);
 	while (close_one(r, until, false))
 		;
 	if (now >= r->next_sweep_ns) {
 		procs_sweep(r->intake.procs, now - KEEP_NS);
+		if (r->intake.unwinder)
+			unwinder_tick(r->intake.unwinder, now);
 		r->next_sweep_ns = now + SWEEP_NS;
 	}
+}
+
+static void take_table(struct run *r, const struct chan_msg *msg)
+{
+	struct wire_want_table head;
+
+	if (r->intake.unwinder && wire_get(msg->data, msg->size, &head, sizeof(head)))
+		unwinder_take_table(r->intake.unwinder, head.module, msg->fd);
 }
 
 static void hear_main(struct run *r)
@@ -170,6 +190,8 @@ static void hear_main(struct run *r)
 		if (err != 1)
 			break;
 		r->stop |= msg.type == WIRE_STOP;
+		if (msg.type == WIRE_TABLE)
+			take_table(r, &msg);
 		if (msg.fd >= 0)
 			close(msg.fd);
 	}
@@ -215,7 +237,7 @@ static void wait_once(struct run *r)
 	for (int i = 0; i < n; i++) {
 		switch (ev[i].data.u32) {
 		case WAKE_SIDEBAND:
-			sideband_drain(r->sideband, intake_take_event, &r->intake);
+			drain_sideband(r);
 			break;
 		case WAKE_TIMER:
 			if (read(r->timer, &expirations, sizeof(expirations)) > 0)
@@ -313,9 +335,13 @@ static int open_sampler(struct run *r)
 	status = events_open(&r->events, opts);
 	if (status)
 		return status;
-	r->sampler = sampler_create(opts, r->events.n, intake_take_sample, &r->intake, &status);
+	r->sampler = sampler_create(opts, r->events.n, intake_take_sample, intake_take_copy,
+				    &r->intake, &status);
 	if (!r->sampler)
 		return status;
+	if (sampler_by_tables(r->sampler))
+		r->intake.unwinder =
+		    unwinder_create(r->sampler, r->intake.modules, r->out, opts->table_bytes);
 	err = sampler_attach(r->sampler, &r->events);
 	if (!err)
 		return CAPTURE_OK;
@@ -389,6 +415,8 @@ static int begin(struct run *r)
 			return CAPTURE_FAILED;
 		}
 	}
+	/* The command, which is our child, does not get it. */
+	setpriority(PRIO_PROCESS, 0, COLLECTOR_NICE);
 	err = privileges_keep_sampling();
 	if (err)
 		log_warn("the collector keeps all its capabilities: %s", strerror(-err));
@@ -448,6 +476,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	chan_drain(r.out);
 	/* In this order: the events hold the program. */
 	events_close(&r.events);
+	unwinder_destroy(r.intake.unwinder);
 	sampler_destroy(r.sampler);
 	sideband_destroy(r.sideband);
 	intake_deinit(&r.intake);

@@ -6,9 +6,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "capture/procfs.h"
 #include "capture/targetfile.h"
+#include "profile/stack_copy.h"
 
 /* Events between two ticks; beyond it they count as lost. */
 #define MAX_EVENTS (1u << 20)
@@ -17,6 +19,10 @@
 #define PERFMAP_TRIES	 30
 #define PERFMAP_RETRY_NS 1000000000u
 #define SCAN_PATIENCE_NS 2000000000u
+/* Of a new process, the modules whose rules are asked for before a stack ends in them. */
+#define FIRST_MODULES 16
+/* Copies are not sent while so much waits. */
+#define COPY_BACKLOG_MAX (32u << 20)
 
 static uint64_t mono_ns(void)
 {
@@ -40,6 +46,9 @@ void intake_deinit(struct intake *in)
 	free(in->sample);
 	free(in->event);
 	free(in->bytes);
+	for (size_t i = 0; i < in->n_copies; i++)
+		free(in->copy[i]);
+	free(in->copy);
 	*in = (struct intake){0};
 }
 
@@ -48,7 +57,8 @@ void intake_deinit(struct intake *in)
 struct scan {
 	struct intake *in;
 	uint64_t until_ns;
-	struct proc *p;
+	struct proc *p;	  /* as the samples see it; NULL: only the next one */
+	struct proc *now; /* as it is now, for the unwinder; NULL: there is none */
 };
 
 static void add_scanned(void *arg, const struct mapped *map, uint64_t pgoff)
@@ -59,7 +69,10 @@ static void add_scanned(void *arg, const struct mapped *map, uint64_t pgoff)
 			    .pgoff = pgoff,
 			    .module = modules_see(scan->in->modules, map)};
 
-	procs_map(scan->in->procs, scan->p, &m);
+	if (scan->p)
+		procs_map(scan->in->procs, scan->p, &m);
+	if (scan->now)
+		procs_map(unwinder_procs(scan->in->unwinder), scan->now, &m);
 }
 
 static struct proc *scan_one(struct intake *in, uint32_t pid)
@@ -71,9 +84,35 @@ static struct proc *scan_one(struct intake *in, uint32_t pid)
 	if (procfs_read(pid, &found))
 		return NULL;
 	scan.p = procs_add(in->procs, pid, found.comm, found.is_kernel, now);
-	if (scan.p && !found.is_kernel)
-		procfs_maps(pid, add_scanned, &scan);
+	if (!scan.p || found.is_kernel)
+		return scan.p;
+	if (in->unwinder)
+		scan.now = procs_add(unwinder_procs(in->unwinder), pid, found.comm, false, now);
+	procfs_maps(pid, add_scanned, &scan);
+	if (scan.now)
+		unwinder_changed(in->unwinder, scan.now);
 	return scan.p;
+}
+
+/* For the unwinder alone: what samples see of the process follows what the sideband tells. */
+static void scan_now(struct intake *in, uint32_t pid)
+{
+	struct procs *procs = unwinder_procs(in->unwinder);
+	struct scan scan = {.in = in, .now = procs_find(procs, pid)};
+	struct procfs_process found;
+	size_t n = 0;
+
+	if (scan.now)
+		procs_mappings(scan.now, &n);
+	/* It was told of: its entry is on the way. */
+	if (n || (scan.now && scan.now->exited) || procfs_read(pid, &found) || found.is_kernel)
+		return;
+	scan.now = procs_add(procs, pid, found.comm, false, mono_ns());
+	if (!scan.now)
+		return;
+	procfs_maps(pid, add_scanned, &scan);
+	unwinder_changed(in->unwinder, scan.now);
+	unwinder_flush(in->unwinder);
 }
 
 static bool scan_next(void *arg, uint32_t pid)
@@ -89,6 +128,8 @@ void intake_scan(struct intake *in)
 	struct scan scan = {.in = in, .until_ns = mono_ns() + SCAN_PATIENCE_NS};
 
 	procfs_each(scan_next, &scan);
+	if (in->unwinder)
+		unwinder_flush(in->unwinder);
 }
 
 static bool may_scan(struct intake *in, uint64_t t_ns)
@@ -157,6 +198,14 @@ void intake_take_sample(void *arg, const struct sampler_record *r)
 	in->n_bytes += size;
 }
 
+void intake_take_copy(void *arg, const struct sampler_copy *c)
+{
+	struct intake *in = arg;
+
+	in->copy = xgrow(in->copy, &in->cap_copies, in->n_copies + 1, sizeof(*in->copy));
+	in->copy[in->n_copies++] = xmemdup(c, sizeof(*c) + c->n_bytes);
+}
+
 /* --- one sample --- */
 
 static struct proc *find_process(struct intake *in, const struct sampler_record *r)
@@ -187,6 +236,21 @@ static struct proc *know_again(struct intake *in, struct proc *p, const struct s
 	return again ? again : p;
 }
 
+static void want(struct intake *in, const struct proc *p, const struct mapping *m)
+{
+	if (m->module != MODULE_JIT && m->module != MODULE_NONE)
+		unwinder_want(in->unwinder, m->module, p->pid, m->start, m->end);
+}
+
+static void want_first(struct intake *in, const struct proc *p)
+{
+	size_t n;
+	const struct mapping *m = procs_mappings(p, &n);
+
+	for (size_t i = 0; i < n && i < FIRST_MODULES; i++)
+		want(in, p, &m[i]);
+}
+
 static void tell_process(struct intake *in, struct proc *p, const struct sampler_record *r)
 {
 	struct wire_process head = {.id = in->n_processes + 1,
@@ -205,6 +269,8 @@ static void tell_process(struct intake *in, struct proc *p, const struct sampler
 	p->perfmap_found = false;
 	p->perfmap_tries = 0;
 	chan_send(in->out, WIRE_PROCESS, &head, sizeof(head), -1);
+	if (in->unwinder)
+		want_first(in, p);
 }
 
 /* The process's module of anonymous code, with its perf map as soon as there is one. */
@@ -244,18 +310,92 @@ static bool resolve(struct intake *in, struct proc *p, uint64_t address, bool is
 		ret->module = use_jit(in, p, t_ns);
 	} else if (m->module != MODULE_NONE) {
 		modules_use(in->modules, m->module, p->pid, m->start, m->end);
+		if (in->unwinder)
+			unwinder_use(in->unwinder, m->module, t_ns);
 		if (!modules_is_absolute(in->modules, m->module))
 			ret->offset = address - m->start + m->pgoff;
 	}
 	return true;
 }
 
+static const struct sampler_copy *find_copy(const struct intake *in, const struct sampler_record *r)
+{
+	for (size_t i = 0; i < in->n_copies; i++)
+		if (in->copy[i]->t_ns == r->t_ns && in->copy[i]->cpu == r->cpu)
+			return in->copy[i];
+	return NULL;
+}
+
+/* Those of samples that were gone through. */
+static void drop_copies(struct intake *in, uint64_t until_ns)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < in->n_copies; i++) {
+		if (in->copy[i]->t_ns < until_ns)
+			free(in->copy[i]);
+		else
+			in->copy[kept++] = in->copy[i];
+	}
+	in->n_copies = kept;
+}
+
+/* A mapping as the namer needs it to unwind. false: there is nothing to be known of it. */
+static bool map_for_copy(struct intake *in, struct proc *p, const struct mapping *m, uint64_t t_ns,
+			 struct stack_copy_map *ret)
+{
+	*ret = (struct stack_copy_map){m->start, m->end, m->pgoff, m->module, 0};
+	if (m->module == MODULE_JIT)
+		ret->module = use_jit(in, p, t_ns);
+	if (ret->module == MODULE_NONE)
+		return false;
+	if (m->module != MODULE_JIT)
+		modules_use(in->modules, m->module, p->pid, m->start, m->end);
+	if (modules_is_absolute(in->modules, ret->module))
+		ret->pgoff = m->start;
+	return true;
+}
+
+/* Sends the sample's stack to be unwound. Its number, or 0 where that cannot be. */
+static uint32_t send_copy(struct intake *in, struct proc *p, const struct sampler_record *r)
+{
+	const struct sampler_copy *c = r->flags & SAMPLER_COPIED ? find_copy(in, r) : NULL;
+	struct wire_copy id = {.id = in->n_sent_copies + 1};
+	struct stack_copy head = {.n_bytes = c ? c->n_bytes : 0};
+	struct strbuf sb = {0};
+	struct stack_copy_map map;
+	size_t n;
+	const struct mapping *m = procs_mappings(p, &n);
+
+	if (!c || n > STACK_COPY_MAPS_MAX || chan_backlog(in->out) > COPY_BACKLOG_MAX)
+		return 0;
+	memcpy(head.reg, c->reg, sizeof(head.reg));
+	strbuf_add(&sb, &id, sizeof(id));
+	strbuf_add(&sb, &head, sizeof(head));
+	for (size_t i = 0; i < n; i++) {
+		if (!map_for_copy(in, p, &m[i], r->t_ns, &map))
+			continue;
+		strbuf_add(&sb, &map, sizeof(map));
+		head.n_maps++;
+	}
+	memcpy(sb.data + sizeof(id), &head, sizeof(head));
+	strbuf_add(&sb, c + 1, c->n_bytes);
+	if (chan_send(in->out, WIRE_COPY, sb.data, sb.len, -1))
+		id.id = 0;
+	else
+		in->n_sent_copies++;
+	strbuf_deinit(&sb);
+	return id.id;
+}
+
 static void add_stack(struct intake *in, struct tally *t, struct proc *p,
 		      const struct sampler_record *r, const struct tally_raw *raw)
 {
-	struct wire_frame frame[SAMPLER_MAX_FRAMES];
+	struct wire_frame frame[SAMPLER_MAX_USER];
 	const uint64_t *user = sampler_addresses(r) + r->n_kernel;
-	struct tally_stack s = {.n_kernel = r->n_kernel,
+	struct tally_stack s = {.end = sampler_end_of(r),
+				.copy = raw->copy,
+				.n_kernel = r->n_kernel,
 				.kernel = sampler_addresses(r),
 				.user = frame};
 
@@ -265,7 +405,7 @@ static void add_stack(struct intake *in, struct tally *t, struct proc *p,
 		s.flags |= WIRE_STACK_UNREADABLE;
 	if (r->flags & SAMPLER_KERNEL_CUT)
 		s.flags |= WIRE_STACK_KERNEL_CUT;
-	for (; s.n_user < r->n_user && s.n_user < SAMPLER_MAX_FRAMES; s.n_user++)
+	for (; s.n_user < r->n_user && s.n_user < SAMPLER_MAX_USER; s.n_user++)
 		if (!p || !resolve(in, p, user[s.n_user], s.n_user > 0, r->t_ns, &frame[s.n_user]))
 			break;
 	if (s.n_user < r->n_user)
@@ -273,6 +413,21 @@ static void add_stack(struct intake *in, struct tally *t, struct proc *p,
 	else if (r->flags & SAMPLER_USER_CUT)
 		s.flags |= WIRE_STACK_USER_CUT;
 	tally_add(t, raw, &s);
+}
+
+/* What the unwinder lacked, it gets for the next sample. */
+static void help_unwinder(struct intake *in, struct proc *p, const struct sampler_record *r)
+{
+	const uint64_t *user = sampler_addresses(r) + r->n_kernel;
+	const struct mapping *m;
+
+	if (sampler_end_of(r) == UNWIND_NO_TABLE && r->n_user) {
+		m = procs_lookup(p, user[r->n_user - 1] - (r->n_user > 1));
+		if (m)
+			want(in, p, m);
+	} else if (sampler_end_of(r) == UNWIND_NO_PROCESS && may_scan(in, r->t_ns)) {
+		scan_now(in, r->tgid);
+	}
 }
 
 static void count(struct intake *in, const struct sampler_record *r)
@@ -302,21 +457,16 @@ static void count(struct intake *in, const struct sampler_record *r)
 			tell_process(in, p, r);
 		raw.process = p->id;
 		raw.generation = p->generation;
+		if (in->unwinder)
+			help_unwinder(in, p, r);
+		if (p->id)
+			raw.copy = send_copy(in, p, r);
 	}
 	if (!tally_again(t, &raw))
 		add_stack(in, t, p, r, &raw);
 }
 
 /* --- in order of time --- */
-
-static int by_time(const void *pa, const void *pb)
-{
-	const struct pending_sample *a = pa, *b = pb;
-
-	if (a->t_ns != b->t_ns)
-		return a->t_ns < b->t_ns ? -1 : 1;
-	return a->at < b->at ? -1 : a->at > b->at;
-}
 
 static int event_by_time(const void *pa, const void *pb)
 {
@@ -327,6 +477,29 @@ static int event_by_time(const void *pa, const void *pb)
 	return a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
+void intake_follow(struct intake *in)
+{
+	struct proc_event *e = in->event + in->n_followed;
+	size_t n = in->n_events - in->n_followed;
+
+	if (!in->unwinder || !n)
+		return;
+	qsort(e, n, sizeof(*e), event_by_time);
+	for (size_t i = 0; i < n; i++)
+		unwinder_event(in->unwinder, &e[i]);
+	unwinder_flush(in->unwinder);
+	in->n_followed = in->n_events;
+}
+
+static int by_time(const void *pa, const void *pb)
+{
+	const struct pending_sample *a = pa, *b = pb;
+
+	if (a->t_ns != b->t_ns)
+		return a->t_ns < b->t_ns ? -1 : 1;
+	return a->at < b->at ? -1 : a->at > b->at;
+}
+
 /* Moves what was not gone through to the front. */
 static void keep_rest(struct intake *in, size_t n_samples, size_t n_events)
 {
@@ -334,6 +507,7 @@ static void keep_rest(struct intake *in, size_t n_samples, size_t n_events)
 	size_t left = in->n_samples - n_samples;
 
 	in->n_events -= n_events;
+	in->n_followed -= n_events < in->n_followed ? n_events : in->n_followed;
 	if (n_events && in->n_events)
 		memmove(in->event, in->event + n_events, in->n_events * sizeof(*in->event));
 	if (!left) {
@@ -363,4 +537,5 @@ void intake_process(struct intake *in, uint64_t until_ns)
 	for (; e < in->n_events && in->event[e].t_ns < until_ns; e++)
 		procs_event(in->procs, &in->event[e]);
 	keep_rest(in, s, e);
+	drop_copies(in, until_ns);
 }

@@ -11,6 +11,7 @@
 #include "capture/procs.h"
 #include "capture/sampler.h"
 #include "capture/sideband.h"
+#include "capture/unwinder.h"
 
 /*
  * Brings together what comes from two sides: samples, and the life of processes. Both are kept for
@@ -23,6 +24,7 @@ struct intake {
 	struct procs *procs;
 	struct modules *modules;
 	struct cutter *cutter;
+	struct unwinder *unwinder; /* NULL: stacks are read by frame pointers */
 	/* Closes the oldest snapshot, where too many are open. */
 	void (*make_room)(void *arg);
 	void *arg;
@@ -40,8 +42,12 @@ struct intake {
 	} * sample;
 	struct proc_event *event;
 	size_t n_samples, cap_samples, n_events, cap_events;
+	size_t n_followed; /* of the events: those that the unwinder knows */
 	uint8_t *bytes;
 	size_t n_bytes, cap_bytes;
+	struct sampler_copy **copy; /* of samples that are pending */
+	size_t n_copies, cap_copies;
+	uint32_t n_sent_copies;
 };
 
 void intake_init(struct intake *in, struct chan *out, struct cutter *cutter);
@@ -53,6 +59,10 @@ void intake_scan(struct intake *in);
 /* For sideband_drain() and sampler_drain(); `arg` is the intake. */
 void intake_take_event(void *arg, const struct sideband_event *e);
 void intake_take_sample(void *arg, const struct sampler_record *r);
+void intake_take_copy(void *arg, const struct sampler_copy *c);
+
+/* After sideband_drain(): tells the kernel at once of what it needs to unwind. */
+void intake_follow(struct intake *in);
 
 /* Goes through all that happened before `until_ns`. */
 void intake_process(struct intake *in, uint64_t until_ns);

@@ -301,6 +301,13 @@ uint32_t modules_add_jit(struct modules *m, uint32_t process)
 	return add_module(m, &mod, hash_u64(process, m->seed));
 }
 
+int modules_has_code(const struct modules *m, uint32_t id)
+{
+	const struct code_module *mod = &m->module[id - 1];
+
+	return mod->has_file || mod->kind == WIRE_MODULE_VDSO;
+}
+
 int modules_is_absolute(const struct modules *m, uint32_t id)
 {
 	uint8_t kind = m->module[id - 1].kind;

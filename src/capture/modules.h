@@ -41,6 +41,8 @@ uint32_t modules_see(struct modules *m, const struct mapped *map);
 void modules_use(struct modules *m, uint32_t id, uint32_t pid, uint64_t start, uint64_t end);
 /* The module for all anonymous code of a process. */
 uint32_t modules_add_jit(struct modules *m, uint32_t process);
+/* It is code that came with a file, or the kernel's own page: it can have rules for unwinding. */
+int modules_has_code(const struct modules *m, uint32_t id);
 /* Offsets in it are addresses. */
 int modules_is_absolute(const struct modules *m, uint32_t id);
 /* How many were refused for want of room. */

@@ -22,6 +22,10 @@ struct capture_options {
 	uint64_t period;       /* of the event: ns for cpu-clock, cycles; 0 where a rate is set */
 	bool user_only;	       /* leave out the kernel stacks */
 	bool kernel_only;      /* leave out the user stacks */
+	bool frame_pointers;   /* read user stacks by frame pointers alone */
+	uint32_t max_stack;    /* frames of a user stack, at most SAMPLER_MAX_USER */
+	uint8_t copying;       /* enum sampler_copying: which stacks are copied for the namer */
+	size_t table_bytes;    /* the kernel's memory for unwinding, at most */
 	bool include_idle;     /* keep the samples of the idle task */
 	const char *cgroup;    /* folder of a cgroup v2: only its processes, descendants included */
 	const char *cgroupmap; /* pinned BPF hash: only these cgroup ids */
@@ -42,6 +46,9 @@ struct capture_options {
 #define CAPTURE_OPTIONS_DEFAULT                                                                    \
 	((struct capture_options){.cpu = -1,                                                       \
 				  .freq_hz = 49,                                                   \
+				  .max_stack = 256,                                                \
+				  .copying = 1,                                                    \
+				  .table_bytes = 128u << 20,                                       \
 				  .interval_ns = 1000000000,                                       \
 				  .hash_storage = 40960,                                           \
 				  .stack_storage = 16384})

@@ -14,6 +14,7 @@
 
 struct maps {
 	uint32_t refs, n, cap;
+	uint32_t number, n_numbered; /* the caller's, and n at that time */
 	struct mapping m[];
 };
 
@@ -25,6 +26,8 @@ struct procs {
 	size_t live, n_maps; /* n_maps: places allocated in all tables */
 	uint64_t refused;
 	uint32_t generation, follow_pid;
+	void (*forget)(void *arg, uint32_t number, uint32_t n);
+	void *forget_arg;
 };
 
 struct procs *procs_create(void)
@@ -36,9 +39,17 @@ struct procs *procs_create(void)
 	return ps;
 }
 
+static void forget_number(struct procs *ps, struct maps *maps)
+{
+	if (maps->number && ps->forget)
+		ps->forget(ps->forget_arg, maps->number, maps->n_numbered);
+	maps->number = 0;
+}
+
 static void maps_drop(struct procs *ps, struct proc *p)
 {
 	if (p->maps && !--p->maps->refs) {
+		forget_number(ps, p->maps);
 		ps->n_maps -= p->maps->cap;
 		free(p->maps);
 	}
@@ -137,12 +148,12 @@ static bool maps_own(struct procs *ps, struct proc *p, uint32_t more)
 		ps->refused++;
 		return false;
 	}
-	if (fits)
+	if (fits) {
+		forget_number(ps, p->maps);
 		return true;
+	}
 	own = xmalloc(sizeof(*own) + cap * sizeof(own->m[0]));
-	own->refs = 1;
-	own->n = n;
-	own->cap = cap;
+	*own = (struct maps){.refs = 1, .n = n, .cap = cap};
 	if (n)
 		memcpy(own->m, p->maps->m, n * sizeof(own->m[0]));
 	maps_drop(ps, p);
@@ -221,6 +232,9 @@ static void fork_one(struct procs *ps, const struct proc_event *e)
 	if (e->pid == e->parent_pid)
 		return;
 	parent = procs_find(ps, e->parent_pid);
+	/* Not in order: the pid has been used again since. */
+	if (p && e->t_ns < p->start_ns)
+		return;
 	if (p && e->t_ns < p->known_ns) {
 		/* /proc told the rest, but not this. */
 		p->followed |= parent && parent->followed;
@@ -307,6 +321,29 @@ void procs_sweep(struct procs *ps, uint64_t before_ns)
 			ps->live--;
 		}
 	}
+}
+
+const struct mapping *procs_mappings(const struct proc *p, size_t *n_ret)
+{
+	*n_ret = p->maps ? p->maps->n : 0;
+	return p->maps ? p->maps->m : NULL;
+}
+
+uint32_t *procs_mappings_number(struct proc *p)
+{
+	if (!p->maps)
+		return NULL;
+	/* Whoever writes it, writes it for what is there now. */
+	if (!p->maps->number)
+		p->maps->n_numbered = p->maps->n;
+	return &p->maps->number;
+}
+
+void procs_on_forget(struct procs *ps, void (*fn)(void *arg, uint32_t number, uint32_t n),
+		     void *arg)
+{
+	ps->forget = fn;
+	ps->forget_arg = arg;
 }
 
 uint64_t procs_refused(const struct procs *ps)

@@ -15,6 +15,9 @@
  * new process.
  *
  * Sizes are bounded; what is too much is not taken in, and counted.
+ *
+ * Processes with the same mappings share them. A set of mappings carries a number of the caller's,
+ * which is 0 at first and again as soon as they change.
  */
 struct mapping {
 	uint64_t start, end, pgoff;
@@ -41,6 +44,7 @@ struct proc {
 	uint8_t perfmap_tries;
 	bool perfmap_found;
 	uint64_t perfmap_next_ns;
+	bool changed;
 	uint32_t next; /* in its bucket */
 };
 
@@ -78,6 +82,14 @@ void procs_map(struct procs *ps, struct proc *p, const struct mapping *map);
 struct proc *procs_find(struct procs *ps, uint32_t pid);
 /* The mapping that holds the address, or NULL. */
 const struct mapping *procs_lookup(const struct proc *p, uint64_t address);
+
+/* All of its mappings, by address. */
+const struct mapping *procs_mappings(const struct proc *p, size_t *n_ret);
+/* The number that they carry; NULL where it has none. */
+uint32_t *procs_mappings_number(struct proc *p);
+/* `fn` gets each number that is forgotten, and how many mappings carried it. */
+void procs_on_forget(struct procs *ps, void (*fn)(void *arg, uint32_t number, uint32_t n),
+		     void *arg);
 
 /* Forgets the processes that ended and have had no sample since `before_ns`. */
 void procs_sweep(struct procs *ps, uint64_t before_ns);

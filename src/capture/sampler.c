@@ -34,7 +34,12 @@ struct sampler {
 	const struct sampler_slot *slots;
 	size_t slots_bytes, ring_bytes;
 	int n_cpus;
+	bool by_tables;
+	struct unwind_rule *rules;
+	struct unwind_module *modules;
+	uint32_t *segment[UNWIND_SEGMENTS];
 	sampler_record_fn *fn;
+	sampler_copy_fn *copy_fn;
 	void *arg;
 	int cgroup_fd, cgroup_set_fd, mntns_set_fd;
 };
@@ -58,7 +63,7 @@ static int explain_load(int err)
 			  "it needs one built with CONFIG_DEBUG_INFO_BTF");
 		return CAPTURE_NOT_PERMITTED;
 	}
-	if (err == -EPERM || err == -EACCES) {
+	if (err == -EPERM) {
 		log_error("not permitted to load a BPF program: run it as root, or with the "
 			  "capabilities CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
 		return CAPTURE_NOT_PERMITTED;
@@ -132,6 +137,37 @@ static unsigned int max_frames(void)
 	return n && n < SAMPLER_MAX_FRAMES ? n : SAMPLER_MAX_FRAMES;
 }
 
+/* Tables need bpf_loop() and the registers of the task: Linux 5.17, x86-64 so far. */
+static bool can_use_tables(void)
+{
+#if defined(__x86_64__)
+	return libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_loop, NULL) == 1 &&
+	       libbpf_probe_bpf_helper(BPF_PROG_TYPE_PERF_EVENT, BPF_FUNC_task_pt_regs, NULL) == 1;
+#else
+	return false;
+#endif
+}
+
+static void choose_unwinder(struct sampler *s, const struct capture_options *opts)
+{
+	struct sampler_bpf *skel = s->skel;
+
+	s->by_tables = !opts->frame_pointers && !opts->kernel_only && can_use_tables();
+	if (!s->by_tables && !opts->frame_pointers && !opts->kernel_only)
+		log_warn("this kernel cannot unwind without frame pointers (that takes Linux 5.17 "
+			 "on x86-64): callers are missing where programs were built without them");
+	bpf_program__set_autoload(skel->progs.sample_by_tables, s->by_tables);
+	bpf_program__set_autoload(skel->progs.sample_by_pointers, !s->by_tables);
+	if (s->by_tables)
+		return;
+	bpf_map__set_autocreate(skel->maps.segments, false);
+	bpf_map__set_autocreate(skel->maps.rules, false);
+	bpf_map__set_autocreate(skel->maps.modules, false);
+	bpf_map__set_autocreate(skel->maps.processes, false);
+	bpf_map__set_autocreate(skel->maps.copies, false);
+	bpf_map__set_autocreate(skel->maps.copy_of_cpu, false);
+}
+
 static void set_knobs(struct sampler *s, const struct capture_options *opts, size_t n_cpus)
 {
 	struct sampler_bpf *skel = s->skel;
@@ -139,6 +175,8 @@ static void set_knobs(struct sampler *s, const struct capture_options *opts, siz
 
 	skel->rodata->interval_ns = opts->interval_ns;
 	skel->rodata->max_frames = max_frames();
+	skel->rodata->max_user_frames = opts->max_stack;
+	skel->rodata->copying = opts->copying;
 	skel->rodata->include_idle = opts->include_idle;
 	skel->rodata->user_only = opts->user_only;
 	skel->rodata->kernel_only = opts->kernel_only;
@@ -156,6 +194,7 @@ static void set_knobs(struct sampler *s, const struct capture_options *opts, siz
 	s->slots_bytes = sizeof(struct sampler_slot) * SAMPLER_SLOTS * s->n_cpus;
 	bpf_map__set_max_entries(skel->maps.ring, s->ring_bytes);
 	bpf_map__set_max_entries(skel->maps.slots, SAMPLER_SLOTS * s->n_cpus);
+	bpf_map__set_max_entries(skel->maps.copy_of_cpu, s->n_cpus);
 	bpf_map__set_max_entries(skel->maps.tgids, opts->n_pids + 1);
 	bpf_map__set_max_entries(skel->maps.tids, opts->n_tids + 1);
 }
@@ -207,31 +246,65 @@ static int take_record(void *arg, void *data, size_t size)
 	return 0;
 }
 
+static int take_copy(void *arg, void *data, size_t size)
+{
+	const struct sampler *s = arg;
+	const struct sampler_copy *c = data;
+
+	if (size >= sizeof(*c) && size >= sizeof(*c) + c->n_bytes)
+		s->copy_fn(s->arg, c);
+	return 0;
+}
+
+/* The memory of a map of ours, or NULL with errno. */
+static void *map_memory(const struct bpf_map *map, size_t size, int prot)
+{
+	void *p = mmap(NULL, size, prot, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+#define RULES_BYTES   (UNWIND_RULES_MAX * sizeof(struct unwind_rule))
+#define MODULES_BYTES (UNWIND_MODULES_MAX * sizeof(struct unwind_module))
+#define SEGMENT_BYTES ((UNWIND_SEGMENT_WORDS + UNWIND_GUARD_WORDS) * sizeof(uint32_t))
+
+static int map_tables(struct sampler *s)
+{
+	s->rules = map_memory(s->skel->maps.rules, RULES_BYTES, PROT_READ | PROT_WRITE);
+	s->modules = map_memory(s->skel->maps.modules, MODULES_BYTES, PROT_READ | PROT_WRITE);
+	return s->rules && s->modules ? 0 : -errno;
+}
+
 static int load(struct sampler *s, const struct capture_options *opts)
 {
 	int err = sampler_bpf__load(s->skel);
-	void *slots;
 
 	if (!err)
 		err = fill_filters(s, opts);
+	if (!err && s->by_tables)
+		err = map_tables(s);
 	if (err)
 		return err;
-	slots =
-	    mmap(NULL, s->slots_bytes, PROT_READ, MAP_SHARED, bpf_map__fd(s->skel->maps.slots), 0);
-	if (slots == MAP_FAILED)
+	s->slots = map_memory(s->skel->maps.slots, s->slots_bytes, PROT_READ);
+	if (!s->slots)
 		return -errno;
-	s->slots = slots;
 	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), take_record, s, NULL);
-	return s->ring ? 0 : -errno;
+	if (!s->ring)
+		return -errno;
+	if (!s->by_tables)
+		return 0;
+	return ring_buffer__add(s->ring, bpf_map__fd(s->skel->maps.copies), take_copy, s);
 }
 
 struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
-			       sampler_record_fn *fn, void *arg, int *status_ret)
+			       sampler_record_fn *fn, sampler_copy_fn *copy_fn, void *arg,
+			       int *status_ret)
 {
 	struct sampler *s = xcalloc(1, sizeof(*s));
 	int err;
 
 	s->fn = fn;
+	s->copy_fn = copy_fn;
 	s->arg = arg;
 	s->cgroup_fd = s->cgroup_set_fd = s->mntns_set_fd = -1;
 	*status_ret = CAPTURE_FAILED;
@@ -241,6 +314,7 @@ struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus
 		*status_ret = explain_load(-errno);
 		goto fail;
 	}
+	choose_unwinder(s, opts);
 	set_knobs(s, opts, n_cpus);
 	if (open_filters(s, opts))
 		goto fail;
@@ -263,6 +337,13 @@ void sampler_destroy(struct sampler *s)
 	ring_buffer__free(s->ring);
 	if (s->slots)
 		munmap((void *)s->slots, s->slots_bytes);
+	if (s->rules)
+		munmap(s->rules, RULES_BYTES);
+	if (s->modules)
+		munmap(s->modules, MODULES_BYTES);
+	for (int i = 0; i < UNWIND_SEGMENTS; i++)
+		if (s->segment[i])
+			munmap(s->segment[i], SEGMENT_BYTES);
 	sampler_bpf__destroy(s->skel);
 	if (s->cgroup_fd >= 0)
 		close(s->cgroup_fd);
@@ -273,10 +354,15 @@ void sampler_destroy(struct sampler *s)
 	free(s);
 }
 
+static struct bpf_program *program(const struct sampler *s)
+{
+	return s->by_tables ? s->skel->progs.sample_by_tables : s->skel->progs.sample_by_pointers;
+}
+
 /* By ioctl and not by a link, since libbpf's way enables the event at once. */
 int sampler_attach(struct sampler *s, const struct events *ev)
 {
-	int prog = bpf_program__fd(s->skel->progs.sample);
+	int prog = bpf_program__fd(program(s));
 
 	for (size_t i = 0; i < ev->n; i++)
 		if (ioctl(ev->fd[i], PERF_EVENT_IOC_SET_BPF, prog))
@@ -328,8 +414,53 @@ uint64_t sampler_run_time_ns(const struct sampler *s, uint64_t *runs_ret)
 	uint32_t size = sizeof(info);
 
 	*runs_ret = 0;
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->skel->progs.sample), &info, &size))
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program(s)), &info, &size))
 		return 0;
 	*runs_ret = info.run_cnt;
 	return info.run_time_ns;
+}
+
+/* --- tables --- */
+
+bool sampler_by_tables(const struct sampler *s)
+{
+	return s->by_tables;
+}
+
+struct unwind_rule *sampler_rules(const struct sampler *s)
+{
+	return s->rules;
+}
+
+struct unwind_module *sampler_modules(const struct sampler *s)
+{
+	return s->modules;
+}
+
+uint32_t *sampler_segment(void *arg, uint32_t index)
+{
+	struct sampler *s = arg;
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	int fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, "unwind_segment", sizeof(uint32_t),
+				SEGMENT_BYTES, 1, &opts);
+	void *p = MAP_FAILED;
+
+	if (fd < 0)
+		return NULL;
+	if (!bpf_map_update_elem(bpf_map__fd(s->skel->maps.segments), &index, &fd, BPF_ANY))
+		p = mmap(NULL, SEGMENT_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	close(fd);
+	if (p == MAP_FAILED)
+		return NULL;
+	return s->segment[index] = p;
+}
+
+int sampler_set_process(struct sampler *s, uint32_t pid, const struct unwind_process *p)
+{
+	return bpf_map_update_elem(bpf_map__fd(s->skel->maps.processes), &pid, p, BPF_ANY);
+}
+
+void sampler_drop_process(struct sampler *s, uint32_t pid)
+{
+	bpf_map_delete_elem(bpf_map__fd(s->skel->maps.processes), &pid);
 }

@@ -1,10 +1,12 @@
 #ifndef CAPTURE_SAMPLER_H
 #define CAPTURE_SAMPLER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "bpf/sampler.h"
+#include "bpf/unwind.h"
 #include "capture/events.h"
 #include "capture/options.h"
 
@@ -25,13 +27,16 @@ struct sampler_counters {
 
 /* Gets each record; its addresses stand behind it, and all is valid until it returns. */
 typedef void sampler_record_fn(void *arg, const struct sampler_record *r);
+/* Gets each copied stack; its bytes stand behind it. It comes after the record it belongs to. */
+typedef void sampler_copy_fn(void *arg, const struct sampler_copy *c);
 
 /*
  * Loads. n_cpus: how many CPUs can send samples. On failure it has printed why, returns NULL and
  * sets *status_ret to an enum capture_status.
  */
 struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
-			       sampler_record_fn *fn, void *arg, int *status_ret);
+			       sampler_record_fn *fn, sampler_copy_fn *copy_fn, void *arg,
+			       int *status_ret);
 void sampler_destroy(struct sampler *s);
 
 /* The program runs at each overflow from now on, and ignores them until sampler_begin(). */
@@ -41,7 +46,8 @@ void sampler_begin(struct sampler *s, uint64_t start_ns);
 /* Samples from this time on are not counted. Call it right before the events are disabled. */
 void sampler_end(struct sampler *s, uint64_t stop_ns);
 
-/* Hands all records that are there to the callback: how many, or a negative errno. */
+/* Hands all records that are there to the callback, then all copies: how many, or a negative errno.
+ */
 int sampler_drain(struct sampler *s);
 /* The counters of an interval, summed over the CPUs. They may still grow. */
 void sampler_counters(const struct sampler *s, uint64_t interval, struct sampler_counters *ret);
@@ -49,6 +55,24 @@ void sampler_counters(const struct sampler *s, uint64_t interval, struct sampler
 size_t sampler_ring_bytes(const struct sampler *s);
 /* The program's run time and number of runs, where kernel.bpf_stats_enabled is set; else 0. */
 uint64_t sampler_run_time_ns(const struct sampler *s, uint64_t *runs_ret);
+
+/*
+ * The tables of bpf/unwind.h, for capture/unwind.h, which fills them. They are there where user
+ * stacks are unwound by tables.
+ */
+bool sampler_by_tables(const struct sampler *s);
+struct unwind_rule *sampler_rules(const struct sampler *s);
+struct unwind_module *sampler_modules(const struct sampler *s);
+/* Makes a segment of the arena: `grow` of struct arena, with the sampler as `arg`. */
+uint32_t *sampler_segment(void *s, uint32_t index);
+/* Tells where the mappings of a process are. 0 or a negative errno. */
+int sampler_set_process(struct sampler *s, uint32_t pid, const struct unwind_process *p);
+void sampler_drop_process(struct sampler *s, uint32_t pid);
+
+static inline enum unwind_end sampler_end_of(const struct sampler_record *r)
+{
+	return r->flags >> SAMPLER_END_SHIFT;
+}
 
 static inline const uint64_t *sampler_addresses(const struct sampler_record *r)
 {

@@ -76,6 +76,8 @@ bool tally_again(struct tally *t, const struct tally_raw *raw)
 	size_t size = address_bytes(raw);
 
 	t->records++;
+	if (raw->copy)
+		return false;
 	for (uint32_t it = 0, id; index_next(&t->raw_ix, hash_raw(t, &h, raw), &it, &id);) {
 		const struct tally_bytes *b = &t->raw[id];
 		const uint8_t *p = t->raw_bytes + b->at;
@@ -110,7 +112,11 @@ static void remember_raw(struct tally *t, const struct tally_raw *raw, uint32_t 
 /* The stack's bytes behind those of the stacks, where they stay if it is new. */
 static size_t put_stack(struct tally *t, const struct tally_stack *s)
 {
-	struct wire_stack head = {.flags = s->flags, .n_kernel = s->n_kernel, .n_user = s->n_user};
+	struct wire_stack head = {.copy = s->copy,
+				  .flags = s->flags,
+				  .end = s->end,
+				  .n_kernel = s->n_kernel,
+				  .n_user = s->n_user};
 	size_t kernel = s->n_kernel * sizeof(*s->kernel), user = s->n_user * sizeof(*s->user);
 	uint8_t *p;
 
@@ -172,7 +178,8 @@ void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_
 	}
 	t->pair[pair].count++;
 	t->taken++;
-	remember_raw(t, raw, pair);
+	if (!raw->copy)
+		remember_raw(t, raw, pair);
 }
 
 size_t tally_write(const struct tally *t, size_t i, uint8_t *out)

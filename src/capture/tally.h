@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
+#include "bpf/sampler.h"
 #include "capture/wire.h"
 
 /*
@@ -27,12 +28,15 @@ struct tally_raw {
 	uint32_t process, generation; /* of the process's mappings */
 	uint32_t flags;		      /* as in the record */
 	uint16_t n_kernel, n_user;
+	uint32_t copy;		 /* not 0: it is like no other */
 	const uint64_t *address; /* both stacks */
 };
 
 struct tally_stack {
-	uint16_t flags; /* enum wire_stack_flag */
-	uint8_t n_kernel, n_user;
+	uint8_t flags; /* enum wire_stack_flag */
+	uint8_t end;   /* enum unwind_end */
+	uint32_t copy; /* as in struct wire_stack */
+	uint16_t n_kernel, n_user;
 	const uint64_t *kernel;
 	const struct wire_frame *user;
 };
@@ -74,6 +78,8 @@ void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_
 
 /* Writes pair i as it stands in WIRE_STACKS; `out` has TALLY_STACK_MAX bytes. How many it took. */
 size_t tally_write(const struct tally *t, size_t i, uint8_t *out);
-#define TALLY_STACK_MAX (sizeof(struct wire_stack) + 255 * (8 + sizeof(struct wire_frame)))
+#define TALLY_STACK_MAX                                                                            \
+	(sizeof(struct wire_stack) + SAMPLER_MAX_FRAMES * sizeof(uint64_t) +                       \
+	 SAMPLER_MAX_USER * sizeof(struct wire_frame))
 
 #endif

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/unwind.h"
 #include "profile/dict.h"
 #include "profile/snapshot.h"
 
@@ -15,9 +16,10 @@
  *
  *	collector → main, in this order:
  *	    STARTED or FAILED    once
- *	    PROCESS, MODULE, PERFMAP, STACKS*, SNAPSHOT     as they come
+ *	    PROCESS, MODULE, PERFMAP, WANT_TABLE, COPY, STACKS*, SNAPSHOT     as they come
  *	    ENDED                once, then the end of the channel
  *	main → collector:
+ *	    TABLE                answers a WANT_TABLE
  *	    STOP                 ends the recording; the open snapshot still comes
  *
  * A PROCESS or MODULE comes before the first STACKS that names it. Snapshots come in order of time;
@@ -28,10 +30,13 @@ enum wire_type {
 	WIRE_PROCESS,	  /* struct wire_process */
 	WIRE_MODULE,	  /* struct wire_module, path; may carry the file */
 	WIRE_PERFMAP,	  /* struct wire_perfmap; carries the file */
+	WIRE_WANT_TABLE,  /* struct wire_want_table */
+	WIRE_COPY,	  /* struct wire_copy, struct stack_copy with all that belongs to it */
 	WIRE_STACKS,	  /* some stacks of the next SNAPSHOT: see wire_next_stack() */
 	WIRE_SNAPSHOT,	  /* struct wire_snapshot */
 	WIRE_ENDED,	  /* struct wire_ended */
 	WIRE_FAILED,	  /* struct wire_failed: nothing was sampled */
+	WIRE_TABLE,	  /* struct wire_want_table; carries the table, where there is one */
 	WIRE_STOP,	  /* nothing */
 };
 
@@ -83,6 +88,21 @@ struct wire_perfmap {
 	uint32_t module;
 } __attribute__((packed));
 
+/* The rules for unwinding in a module, which was told of before, in a sealed memfd: see
+ * profile/unwind_table.h. */
+struct wire_want_table {
+	uint32_t module;
+} __attribute__((packed));
+
+/*
+ * A user stack as it was, for the namer to unwind (profile/stack_copy.h); the stack of that number
+ * in the next SNAPSHOT is what comes out. Its modules were told of before; where offsets in one are
+ * addresses, a mapping's pgoff is its start.
+ */
+struct wire_copy {
+	uint32_t id; /* counts up from 1 */
+} __attribute__((packed));
+
 enum wire_stack_flag {
 	WIRE_STACK_KERNEL_ONLY = 1, /* has no user part by its nature, or by -K */
 	WIRE_STACK_UNREADABLE = 2,  /* the user stack could not be read */
@@ -94,14 +114,17 @@ enum wire_stack_flag {
 /* Then n_kernel addresses as uint64_t, and n_user struct wire_frame, each innermost first. */
 struct wire_stack {
 	uint32_t process;
-	uint16_t flags; /* enum wire_stack_flag */
-	uint8_t n_kernel, n_user;
+	uint32_t copy; /* of which its user part comes; 0: none. What stands here is a part of it */
+	uint8_t flags; /* enum wire_stack_flag */
+	uint8_t end;   /* enum unwind_end, of the user part */
+	uint16_t n_kernel, n_user;
 	uint64_t count;
 } __attribute__((packed));
 
 /*
  * An address as the stack held it: where a call returns to, but where it ran for the innermost
- * frame. `offset` is the place in the module's file, or the address itself (JIT, OTHER).
+ * frame, and one more than that for a frame that a signal interrupted. `offset` is the place in the
+ * module's file, or the address itself (JIT, OTHER).
  */
 struct wire_frame {
 	uint32_t module;

@@ -9,6 +9,7 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 #include "capture/wire.h"
+#include "profile/stack_copy.h"
 
 /* The namer's number of the kernel; modules of processes count from 1. */
 #define KERNEL 0
@@ -30,6 +31,14 @@ struct place {
 	uint32_t frame;
 };
 
+/* A stack that the namer unwound. */
+struct copied {
+	uint32_t id;
+	bool complete;
+	size_t n;
+	struct wire_frame *frame;
+};
+
 struct assemble {
 	struct dict *dict;
 	struct namer *namer;
@@ -43,9 +52,11 @@ struct assemble {
 	struct index place_ix;
 	uint32_t *pending; /* places without a name yet */
 	size_t n_pending, cap_pending;
-	uint32_t truncated; /* frame */
+	uint32_t truncated[UNWIND_ENDS]; /* frame, by how the unwinding ended; 0: not needed yet */
 	uint64_t seed;
 	struct strbuf text;
+	struct copied *copied; /* those of the open snapshot */
+	size_t n_copied, cap_copied;
 	struct snapshot open;
 	struct account part; /* complete, truncated, kernel_only of the open snapshot */
 };
@@ -57,6 +68,13 @@ static uint32_t clean_string(struct assemble *a, const char *s, size_t len)
 	return dict_string(a->dict, strbuf_str(&a->text), a->text.len);
 }
 
+static void forget_copied(struct assemble *a)
+{
+	for (size_t i = 0; i < a->n_copied; i++)
+		free(a->copied[i].frame);
+	a->n_copied = 0;
+}
+
 struct assemble *assemble_create(struct dict *dict, struct namer *namer,
 				 const struct startpoints *starts, int kallsyms)
 {
@@ -66,8 +84,6 @@ struct assemble *assemble_create(struct dict *dict, struct namer *namer,
 	a->namer = namer;
 	a->starts = starts;
 	a->seed = hash_seed();
-	a->truncated = dict_frame(dict, clean_string(a, FRAME_TRUNCATED, strlen(FRAME_TRUNCATED)),
-				  0, FRAME_MARK);
 	namer_add_module(namer, KERNEL, MODULE_KERNEL, "[kernel]", kallsyms);
 	return a;
 }
@@ -81,6 +97,8 @@ void assemble_destroy(struct assemble *a)
 	free(a->place);
 	index_deinit(&a->place_ix);
 	free(a->pending);
+	forget_copied(a);
+	free(a->copied);
 	strbuf_deinit(&a->text);
 	snapshot_deinit(&a->open);
 	free(a);
@@ -165,6 +183,55 @@ static int take_perfmap(struct assemble *a, const struct chan_msg *msg)
 		return -EPROTO;
 	namer_add_module(a->namer, w.module, MODULE_PERF_MAP, "[jit]", msg->fd);
 	forget_unnamed(a, w.module);
+	return 0;
+}
+
+static const struct stack_copy_map *find_map(const struct stack_copy_map *map, size_t n,
+					     uint64_t address)
+{
+	for (size_t i = 0; i < n; i++)
+		if (address >= map[i].start && address < map[i].end)
+			return &map[i];
+	return NULL;
+}
+
+/* From addresses to places in modules; ends before the first that is in none. */
+static void place_frames(struct copied *c, const uint64_t *address, size_t n,
+			 const struct stack_copy_map *map, size_t n_maps)
+{
+	c->frame = xcalloc(n + 1, sizeof(*c->frame));
+	for (; c->n < n; c->n++) {
+		const struct stack_copy_map *m = find_map(map, n_maps, address[c->n] - !!c->n);
+
+		if (!m)
+			break;
+		c->frame[c->n] = (struct wire_frame){.module = m->module,
+						     .offset = address[c->n] - m->start + m->pgoff};
+	}
+	c->complete = c->complete && c->n == n;
+}
+
+static int take_copy(struct assemble *a, const struct chan_msg *msg)
+{
+	const uint8_t *p = (const uint8_t *)msg->data + sizeof(struct wire_copy);
+	size_t size = msg->size - sizeof(struct wire_copy), n;
+	struct copied c = {0};
+	struct stack_copy head;
+	struct stack_copy_map *map;
+	struct wire_copy id;
+	const uint64_t *address = NULL;
+
+	if (!wire_get(msg->data, msg->size, &id, sizeof(id)) ||
+	    !wire_get(p, size, &head, sizeof(head)) || head.n_maps > STACK_COPY_MAPS_MAX ||
+	    stack_copy_bytes(&head) != size)
+		return -EPROTO;
+	c.id = id.id;
+	n = namer_unwind(a->namer, p, size, &address, &c.complete);
+	map = xmemdup(p + sizeof(head), head.n_maps * sizeof(*map) + 1);
+	place_frames(&c, address, n, map, head.n_maps);
+	free(map);
+	a->copied = xgrow(a->copied, &a->cap_copied, a->n_copied + 1, sizeof(c));
+	a->copied[a->n_copied++] = c;
 	return 0;
 }
 
@@ -262,6 +329,23 @@ static void name_pending(struct assemble *a)
 	free(offset);
 }
 
+/* Puts what the namer made of a copied stack in place of the part that the kernel had. */
+static void use_copy(const struct assemble *a, struct wire_stack_view *v)
+{
+	for (size_t i = 0; v->head.copy && i < a->n_copied; i++) {
+		const struct copied *c = &a->copied[i];
+
+		if (c->id != v->head.copy || (!c->complete && c->n <= v->head.n_user))
+			continue;
+		v->user = (const uint8_t *)c->frame;
+		v->head.n_user = c->n;
+		v->head.flags &= ~WIRE_STACK_BROKEN;
+		if (c->complete)
+			v->head.end = UNWIND_COMPLETE;
+		return;
+	}
+}
+
 /* Whether all that a stack names was told of before. */
 static bool is_known(const struct assemble *a, const struct wire_stack_view *v)
 {
@@ -296,7 +380,9 @@ static size_t user_frames(struct assemble *a, const struct wire_stack_view *v, b
 {
 	size_t n = v->head.n_user;
 
-	*complete_ret = false;
+	*complete_ret = v->head.end == UNWIND_COMPLETE && !(v->head.flags & WIRE_STACK_BROKEN);
+	if (*complete_ret)
+		return n;
 	for (size_t i = 0; i < n; i++) {
 		struct wire_frame f = wire_user_frame(v, i);
 
@@ -312,6 +398,30 @@ static size_t user_frames(struct assemble *a, const struct wire_stack_view *v, b
 static uint32_t push(struct assemble *a, uint32_t node, uint32_t module, uint64_t offset)
 {
 	return dict_node(a->dict, node, a->place[find_place(a, module, offset)].frame);
+}
+
+/* The frame under which a stack stands that ends too early, and why it does. */
+static uint32_t truncated(struct assemble *a, enum unwind_end end)
+{
+	static const char *const why[UNWIND_ENDS] = {
+	    [UNWIND_BY_POINTERS] = FRAME_TRUNCATED,
+	    [UNWIND_COMPLETE] = "[truncated: mapping unknown]",
+	    [UNWIND_TOO_DEEP] = "[truncated: too deep]",
+	    [UNWIND_NO_PROCESS] = "[truncated: process just born]",
+	    [UNWIND_NO_MAPPING] = "[truncated: not in known code]",
+	    [UNWIND_NO_TABLE] = "[truncated: unwind table not ready]",
+	    [UNWIND_NO_RULE] = "[truncated: no unwind rule]",
+	    [UNWIND_HARD_RULE] = "[truncated: unwind rule too complex]",
+	    [UNWIND_UNREADABLE] = "[truncated: stack unreadable]",
+	    [UNWIND_BAD_POINTER] = "[truncated: bad frame pointer]",
+	};
+
+	end = end < UNWIND_ENDS ? end : UNWIND_BY_POINTERS;
+	if (!a->truncated[end])
+		a->truncated[end] =
+		    1 +
+		    dict_frame(a->dict, clean_string(a, why[end], strlen(why[end])), 0, FRAME_MARK);
+	return a->truncated[end] - 1;
 }
 
 static void add_stack(struct assemble *a, const struct wire_stack_view *v)
@@ -330,7 +440,7 @@ static void add_stack(struct assemble *a, const struct wire_stack_view *v)
 	else
 		a->part.truncated += s->count;
 	if (!complete && !kernel_only)
-		node = dict_node(a->dict, node, a->truncated);
+		node = dict_node(a->dict, node, truncated(a, s->end));
 	for (size_t i = n_user; i-- > 0;) {
 		struct wire_frame f = wire_user_frame(v, i);
 
@@ -348,6 +458,7 @@ static int take_stacks(struct assemble *a, const struct chan_msg *msg)
 	int err;
 
 	while ((err = wire_next_stack(msg->data, msg->size, &at, &v)) > 0) {
+		use_copy(a, &v);
 		if (!is_known(a, &v))
 			return -EPROTO;
 		ask_for_stack(a, &v);
@@ -356,8 +467,10 @@ static int take_stacks(struct assemble *a, const struct chan_msg *msg)
 		return err;
 	if (a->n_pending)
 		name_pending(a);
-	for (at = 0; wire_next_stack(msg->data, msg->size, &at, &v) > 0;)
+	for (at = 0; wire_next_stack(msg->data, msg->size, &at, &v) > 0;) {
+		use_copy(a, &v);
 		add_stack(a, &v);
+	}
 	return 0;
 }
 
@@ -379,6 +492,7 @@ static int take_snapshot(struct assemble *a, const struct chan_msg *msg, struct 
 	a->open = swap;
 	a->open.n_entries = 0;
 	a->part = (struct account){0};
+	forget_copied(a);
 	for (size_t i = 1; i < a->n_code; i++)
 		if (a->code[i].known && a->code[i].kind == WIRE_MODULE_JIT)
 			forget_unnamed(a, i);
@@ -398,6 +512,9 @@ int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snap
 		break;
 	case WIRE_PERFMAP:
 		err = take_perfmap(a, msg);
+		break;
+	case WIRE_COPY:
+		err = take_copy(a, msg);
 		break;
 	case WIRE_STACKS:
 		err = take_stacks(a, msg);

@@ -110,6 +110,8 @@ static struct capture_options capture_options(const struct record_options *r)
 	c.user_only = r->user_only;
 	c.kernel_only = r->kernel_only;
 	c.include_idle = r->include_idle;
+	c.frame_pointers = r->frame_pointers;
+	c.max_stack = r->max_stack;
 	c.cgroup = r->cgroup;
 	c.cgroupmap = r->cgroupmap;
 	c.mntnsmap = r->mntnsmap;
@@ -214,6 +216,22 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 	return 0;
 }
 
+/* The collector needs the rules of a module; the namer makes them. */
+static int send_table(struct session *s, const struct chan_msg *msg)
+{
+	struct wire_want_table want;
+	int table, err;
+
+	if (!wire_get(msg->data, msg->size, &want, sizeof(want)))
+		return -EPROTO;
+	table = namer_table(s->namer, want.module);
+	err = chan_send(s->chan, WIRE_TABLE, &want, sizeof(want), table);
+	if (table >= 0)
+		close(table);
+	/* One that has ended needs none. */
+	return err == -EPIPE ? 0 : err;
+}
+
 static int take_message(struct session *s, const struct chan_msg *msg)
 {
 	struct wire_failed failed = {.status = EXIT_FAILED};
@@ -227,6 +245,8 @@ static int take_message(struct session *s, const struct chan_msg *msg)
 		s->status = failed.status ? failed.status : EXIT_FAILED;
 		s->ended = true;
 		return 0;
+	case WIRE_WANT_TABLE:
+		return send_table(s, msg);
 	case WIRE_ENDED:
 		s->ended = wire_get(msg->data, msg->size, &s->end, sizeof(s->end));
 		return s->ended ? 0 : -EPROTO;

@@ -30,6 +30,7 @@ static void set_defaults(struct options *opt)
 		       .stack_storage_size = 16384,
 		       .event = "cpu-clock",
 		       .interval_ns = NS_PER_S,
+		       .max_stack = 256,
 		       .max_loss_percent = -1},
 	};
 }

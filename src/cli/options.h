@@ -57,6 +57,8 @@ struct record_options {
 	int cpu; /* -1: all */
 	bool user_only, kernel_only;
 	bool include_idle;
+	bool frame_pointers;
+	uint32_t max_stack;
 	bool all_cpus; /* the whole machine, although there is a command */
 	uint32_t hash_storage_size, stack_storage_size;
 	const char *cgroupmap, *mntnsmap, *cgroup; /* paths, or NULL */

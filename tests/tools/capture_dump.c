@@ -191,6 +191,8 @@ int main(int argc, char **argv)
 	struct chan_msg msg;
 	int err = 0, i;
 
+	/* Nobody here could make tables. */
+	opts.frame_pointers = true;
 	for (i = 1; i < argc && strcmp(argv[i], "--"); i++) {
 		if (!strcmp(argv[i], "-U"))
 			opts.user_only = true;
