@@ -119,8 +119,9 @@ static void send_snapshot(struct run *r, const struct cutter_snapshot *s)
 		a.lost[LOSS_BACKLOG] = a.taken;
 		a.taken = 0;
 	} else if (s->tally) {
-		head.n_stacks = s->tally->n_pairs;
-		send_stacks(r, s->tally);
+		head.n_stacks = r->opts->each_sample ? 0 : s->tally->n_pairs;
+		if (head.n_stacks)
+			send_stacks(r, s->tally);
 	}
 	head.info.account = a;
 	chan_send(r->out, WIRE_SNAPSHOT, &head, sizeof(head), -1);
@@ -279,6 +280,7 @@ static void send_ended(struct run *r)
 	    .command_status = r->command_status,
 	    .sideband_lost = r->intake.sideband_lost,
 	    .late = r->cutter.late,
+	    .unsent = r->intake.unsent,
 	    .beyond_bounds = procs_refused(r->intake.procs) + modules_refused(r->intake.modules),
 	    .ring_bytes = sampler_ring_bytes(r->sampler),
 	};
@@ -368,6 +370,7 @@ static void send_started(struct run *r, uint64_t start_ns)
 {
 	struct wire_started m = {
 	    .event = r->events.event,
+	    .by_tables = sampler_by_tables(r->sampler),
 	    .freq_hz = r->events.freq_hz,
 	    .period = r->events.period,
 	    .period_ns = r->events.period_ns,
@@ -455,6 +458,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	r.out = chan_create(sock);
 	intake_init(&r.intake, r.out, &r.cutter);
 	r.intake.make_room = make_room;
+	r.intake.each_sample = opts->each_sample;
 	r.intake.arg = &r;
 	r.status = capture_options_check(opts);
 	if (!r.status)

@@ -388,13 +388,14 @@ static uint32_t send_copy(struct intake *in, struct proc *p, const struct sample
 	return id.id;
 }
 
-static void add_stack(struct intake *in, struct tally *t, struct proc *p,
-		      const struct sampler_record *r, const struct tally_raw *raw)
+/* The stack with its places in modules, which go to `frame`. */
+static struct tally_stack make_stack(struct intake *in, struct proc *p,
+				     const struct sampler_record *r, uint32_t copy,
+				     struct wire_frame *frame)
 {
-	struct wire_frame frame[SAMPLER_MAX_USER];
 	const uint64_t *user = sampler_addresses(r) + r->n_kernel;
 	struct tally_stack s = {.end = sampler_end_of(r),
-				.copy = raw->copy,
+				.copy = copy,
 				.n_kernel = r->n_kernel,
 				.kernel = sampler_addresses(r),
 				.user = frame};
@@ -412,7 +413,28 @@ static void add_stack(struct intake *in, struct tally *t, struct proc *p,
 		s.flags |= WIRE_STACK_BROKEN;
 	else if (r->flags & SAMPLER_USER_CUT)
 		s.flags |= WIRE_STACK_USER_CUT;
-	tally_add(t, raw, &s);
+	return s;
+}
+
+static void tell_sample(struct intake *in, const struct sampler_record *r, uint32_t process,
+			const struct tally_stack *s)
+{
+	uint8_t bytes[sizeof(struct wire_sample) + TALLY_STACK_MAX];
+	const uint64_t *address = sampler_addresses(r);
+	struct wire_sample head = {.unix_ns = r->t_ns + in->unix_offset_ns,
+				   .pid = r->tgid,
+				   .tid = r->tid,
+				   .cpu = r->cpu,
+				   .kernel_address = r->n_kernel ? address[0] : 0,
+				   .user_address = r->n_user ? address[r->n_kernel] : 0};
+	size_t size = sizeof(head);
+
+	memcpy(head.comm, r->comm, sizeof(head.comm));
+	memcpy(bytes, &head, sizeof(head));
+	size += tally_write_stack(s, process, 1, bytes + size);
+	if (chan_backlog(in->out) > INTAKE_BACKLOG_MAX ||
+	    chan_send(in->out, WIRE_SAMPLE, bytes, size, -1))
+		in->unsent++;
 }
 
 /* What the unwinder lacked, it gets for the next sample. */
@@ -436,9 +458,11 @@ static void count(struct intake *in, const struct sampler_record *r)
 				.n_kernel = r->n_kernel,
 				.n_user = r->n_user,
 				.address = sampler_addresses(r)};
+	struct wire_frame frame[SAMPLER_MAX_USER];
+	struct tally_stack stack;
 	struct tally *t;
 	struct proc *p;
-	bool full;
+	bool full, again;
 
 	while (!(t = cutter_tally(in->cutter, r->t_ns, &full)) && full)
 		in->make_room(in->arg);
@@ -462,8 +486,14 @@ static void count(struct intake *in, const struct sampler_record *r)
 		if (p->id)
 			raw.copy = send_copy(in, p, r);
 	}
-	if (!tally_again(t, &raw))
-		add_stack(in, t, p, r, &raw);
+	again = tally_again(t, &raw);
+	if (again && !in->each_sample)
+		return;
+	stack = make_stack(in, p, r, raw.copy, frame);
+	if (!again)
+		tally_add(t, &raw, &stack);
+	if (in->each_sample)
+		tell_sample(in, r, raw.process, &stack);
 }
 
 /* --- in order of time --- */

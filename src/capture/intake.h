@@ -29,10 +29,12 @@ struct intake {
 	void (*make_room)(void *arg);
 	void *arg;
 
+	bool each_sample;	 /* tell of each */
 	bool follows;		 /* only what procs_follow() named and its descendants */
 	uint64_t unix_offset_ns; /* unix time - CLOCK_MONOTONIC */
 	uint32_t n_processes;	 /* told of */
 	uint64_t sideband_lost, lost_ns;
+	uint64_t unsent;	 /* samples that could not be told of */
 	uint64_t scan_window_ns; /* late looks into /proc are rationed by the second */
 	uint32_t scans;
 

@@ -109,25 +109,34 @@ static void remember_raw(struct tally *t, const struct tally_raw *raw, uint32_t 
 	t->n_raw_bytes += size;
 }
 
-/* The stack's bytes behind those of the stacks, where they stay if it is new. */
-static size_t put_stack(struct tally *t, const struct tally_stack *s)
+size_t tally_write_stack(const struct tally_stack *s, uint32_t process, uint64_t count,
+			 uint8_t *out)
 {
-	struct wire_stack head = {.copy = s->copy,
+	struct wire_stack head = {.process = process,
+				  .copy = s->copy,
 				  .flags = s->flags,
 				  .end = s->end,
 				  .n_kernel = s->n_kernel,
-				  .n_user = s->n_user};
+				  .n_user = s->n_user,
+				  .count = count};
 	size_t kernel = s->n_kernel * sizeof(*s->kernel), user = s->n_user * sizeof(*s->user);
-	uint8_t *p;
 
-	t->bytes = xgrow(t->bytes, &t->cap_bytes, t->n_bytes + sizeof(head) + kernel + user, 1);
-	p = t->bytes + t->n_bytes;
-	memcpy(p, &head, sizeof(head));
+	memcpy(out, &head, sizeof(head));
 	if (kernel)
-		memcpy(p + sizeof(head), s->kernel, kernel);
+		memcpy(out + sizeof(head), s->kernel, kernel);
 	if (user)
-		memcpy(p + sizeof(head) + kernel, s->user, user);
+		memcpy(out + sizeof(head) + kernel, s->user, user);
 	return sizeof(head) + kernel + user;
+}
+
+/* The stack's bytes behind those of the stacks, where they stay if it is new. */
+static size_t put_stack(struct tally *t, const struct tally_stack *s)
+{
+	size_t size = sizeof(struct wire_stack) + s->n_kernel * sizeof(*s->kernel) +
+		      s->n_user * sizeof(*s->user);
+
+	t->bytes = xgrow(t->bytes, &t->cap_bytes, t->n_bytes + size, 1);
+	return tally_write_stack(s, 0, 0, t->bytes + t->n_bytes);
 }
 
 /* The stack's id, which is n_stacks where it is new. */

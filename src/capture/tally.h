@@ -76,6 +76,9 @@ bool tally_again(struct tally *t, const struct tally_raw *raw);
 /* Counts the sample, or counts it as lost. `raw` is the sample that tally_again() did not find. */
 void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_stack *stack);
 
+/* A stack as it stands in WIRE_STACKS, of `count` samples; `out` as below. How many bytes. */
+size_t tally_write_stack(const struct tally_stack *s, uint32_t process, uint64_t count,
+			 uint8_t *out);
 /* Writes pair i as it stands in WIRE_STACKS; `out` has TALLY_STACK_MAX bytes. How many it took. */
 size_t tally_write(const struct tally *t, size_t i, uint8_t *out);
 #define TALLY_STACK_MAX                                                                            \

@@ -30,6 +30,17 @@ int wire_next_stack(const void *data, size_t size, size_t *at, struct wire_stack
 	return 1;
 }
 
+int wire_get_sample(const void *data, size_t size, struct wire_sample *ret,
+		    struct wire_stack_view *stack_ret)
+{
+	size_t at = sizeof(*ret);
+
+	if (!wire_get(data, size, ret, sizeof(*ret)) ||
+	    wire_next_stack(data, size, &at, stack_ret) != 1)
+		return -EPROTO;
+	return 0;
+}
+
 uint64_t wire_kernel_address(const struct wire_stack_view *v, size_t i)
 {
 	uint64_t address;

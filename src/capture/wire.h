@@ -16,7 +16,7 @@
  *
  *	collector → main, in this order:
  *	    STARTED or FAILED    once
- *	    PROCESS, MODULE, PERFMAP, WANT_TABLE, COPY, STACKS*, SNAPSHOT     as they come
+ *	    PROCESS, MODULE, PERFMAP, WANT_TABLE, COPY, SAMPLE, STACKS*, SNAPSHOT    as they come
  *	    ENDED                once, then the end of the channel
  *	main → collector:
  *	    TABLE                answers a WANT_TABLE
@@ -32,6 +32,7 @@ enum wire_type {
 	WIRE_PERFMAP,	  /* struct wire_perfmap; carries the file */
 	WIRE_WANT_TABLE,  /* struct wire_want_table */
 	WIRE_COPY,	  /* struct wire_copy, struct stack_copy with all that belongs to it */
+	WIRE_SAMPLE,	  /* struct wire_sample, then its stack as in STACKS */
 	WIRE_STACKS,	  /* some stacks of the next SNAPSHOT: see wire_next_stack() */
 	WIRE_SNAPSHOT,	  /* struct wire_snapshot */
 	WIRE_ENDED,	  /* struct wire_ended */
@@ -42,6 +43,7 @@ enum wire_type {
 
 struct wire_started {
 	uint8_t event;	    /* enum capture_event: what is really sampled */
+	uint8_t by_tables;  /* user stacks are unwound by tables; else by frame pointers */
 	uint32_t freq_hz;   /* 0: a period was asked for */
 	uint64_t period;    /* of the event; 0: not fixed */
 	uint64_t period_ns; /* CPU time that a sample stands for; 0: not known */
@@ -131,6 +133,14 @@ struct wire_frame {
 	uint64_t offset;
 } __attribute__((packed));
 
+/* One sample, where each was asked for; STACKS do not come then. */
+struct wire_sample {
+	uint64_t unix_ns;
+	uint32_t pid, tid, cpu;
+	char comm[16]; /* of the thread; NUL-terminated, otherwise any bytes */
+	uint64_t kernel_address, user_address; /* where it ran; 0: no such stack */
+} __attribute__((packed));
+
 /*
  * The account is whole but for complete, truncated and kernel_only, which need names: they are 0,
  * and their sum is to be account.taken, which is the sum of the stacks' counts.
@@ -145,6 +155,7 @@ struct wire_ended {
 	int64_t undelivered;	/* samples that the kernel never delivered; -1: not known */
 	int32_t command_status; /* as wait() gave it; -1: none, or it still runs */
 	uint64_t sideband_lost; /* records of process life */
+	uint64_t unsent;	/* SAMPLEs that nobody took in time */
 	uint64_t late; /* samples that came after their snapshot, counted there as missing */
 	uint64_t beyond_bounds; /* processes, mappings and modules that were too many */
 	uint64_t ring_bytes;
@@ -164,6 +175,9 @@ struct wire_stack_view {
 
 /* The stack at *at, which begins with 0. 1, 0 at the end, or -EPROTO. */
 int wire_next_stack(const void *data, size_t size, size_t *at, struct wire_stack_view *ret);
+/* A message of a SAMPLE. 0 or -EPROTO. */
+int wire_get_sample(const void *data, size_t size, struct wire_sample *ret,
+		    struct wire_stack_view *stack_ret);
 uint64_t wire_kernel_address(const struct wire_stack_view *v, size_t i);
 struct wire_frame wire_user_frame(const struct wire_stack_view *v, size_t i);
 

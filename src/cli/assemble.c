@@ -424,7 +424,8 @@ static uint32_t truncated(struct assemble *a, enum unwind_end end)
 	return a->truncated[end] - 1;
 }
 
-static void add_stack(struct assemble *a, const struct wire_stack_view *v)
+/* The stack in the dict; counts what it is. */
+static uint32_t make_node(struct assemble *a, const struct wire_stack_view *v)
 {
 	const struct wire_stack *s = &v->head;
 	bool complete, kernel_only = s->flags & WIRE_STACK_KERNEL_ONLY;
@@ -448,7 +449,7 @@ static void add_stack(struct assemble *a, const struct wire_stack_view *v)
 	}
 	for (size_t i = s->n_kernel; i-- > 0;)
 		node = push(a, node, KERNEL, running(wire_kernel_address(v, i), i));
-	snapshot_add(&a->open, a->process[s->process], node, s->count);
+	return node;
 }
 
 static int take_stacks(struct assemble *a, const struct chan_msg *msg)
@@ -469,8 +470,23 @@ static int take_stacks(struct assemble *a, const struct chan_msg *msg)
 		name_pending(a);
 	for (at = 0; wire_next_stack(msg->data, msg->size, &at, &v) > 0;) {
 		use_copy(a, &v);
-		add_stack(a, &v);
+		snapshot_add(&a->open, a->process[v.head.process], make_node(a, &v), v.head.count);
 	}
+	return 0;
+}
+
+int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *process_ret,
+		   uint32_t *node_ret)
+{
+	use_copy(a, v);
+	if (!is_known(a, v))
+		return -EPROTO;
+	ask_for_stack(a, v);
+	if (a->n_pending)
+		name_pending(a);
+	*process_ret = a->process[v->head.process];
+	*node_ret = make_node(a, v);
+	forget_copied(a);
 	return 0;
 }
 

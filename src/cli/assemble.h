@@ -3,6 +3,7 @@
 
 #include "base/chan.h"
 #include "capture/startpoints.h"
+#include "capture/wire.h"
 #include "profile/dict.h"
 #include "profile/snapshot.h"
 #include "symbols/namer.h"
@@ -30,6 +31,13 @@ void assemble_destroy(struct assemble *a);
  * others are passed over. 1 with a snapshot in *ret (which is reused: deinit it in the end), 0, or
  * -EPROTO for what no collector says.
  */
+/*
+ * The stack of a SAMPLE message: the process and the node in the dict. What assemble_message() took
+ * before must have told of all that is in it; -EPROTO where it did not.
+ */
+int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *process_ret,
+		   uint32_t *node_ret);
+
 int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snapshot *ret);
 
 #endif

@@ -1,6 +1,4 @@
 #include <errno.h>
-#include <fcntl.h>
-#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,12 +14,11 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "capture/collector.h"
 #include "capture/wire.h"
-#include "cli/assemble.h"
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "cli/record_meta.h"
+#include "cli/sampling.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
@@ -36,21 +33,15 @@ struct session {
 	const char *path; /* of the recording */
 	bool is_temporary;
 
-	struct namer *namer;
-	struct collector *collector;
-	struct chan *chan;
-	struct startpoints starts;
-	int kallsyms, signals;
+	struct sampling sampling;
 	struct recording_meta meta;
-	struct dict dict;
-	struct assemble *assemble;
 	struct store_writer *store;
 	struct snapshot snapshot;
 
 	uint64_t start_mono_ns, last_progress_ns;
 	struct account total;
 	size_t n_snapshots;
-	bool started, stopping, ended;
+	bool started, ended;
 	int status; /* of the whole, so far */
 	struct wire_ended end;
 };
@@ -95,109 +86,6 @@ static void choose_outputs(struct session *s)
 	}
 }
 
-static struct capture_options capture_options(const struct record_options *r)
-{
-	struct capture_options c = CAPTURE_OPTIONS_DEFAULT;
-
-	c.pid = r->pids;
-	c.n_pids = r->n_pids;
-	c.tid = r->tids;
-	c.n_tids = r->n_tids;
-	c.cpu = r->cpu;
-	c.event = strcmp(r->event, "cycles") ? CAPTURE_CPU_CLOCK : CAPTURE_CYCLES;
-	c.freq_hz = r->freq_hz;
-	c.period = r->period;
-	c.user_only = r->user_only;
-	c.kernel_only = r->kernel_only;
-	c.include_idle = r->include_idle;
-	c.frame_pointers = r->frame_pointers;
-	c.max_stack = r->max_stack;
-	c.cgroup = r->cgroup;
-	c.cgroupmap = r->cgroupmap;
-	c.mntnsmap = r->mntnsmap;
-	c.duration_ns = r->duration_ns;
-	c.interval_ns = r->interval_ns;
-	c.hash_storage = r->hash_storage_size;
-	c.stack_storage = r->stack_storage_size;
-	c.all_cpus = r->all_cpus;
-	c.argv = r->argv;
-	return c;
-}
-
-/*
- * From here on we are who called sudo: files belong to the user, and what the user may not write
- * is not written. The collector and the namer have been started.
- */
-static int drop_privileges(void)
-{
-	const char *uid_text = getenv("SUDO_UID"), *gid_text = getenv("SUDO_GID");
-	uid_t uid = uid_text ? (uid_t)strtoul(uid_text, NULL, 10) : 0;
-	gid_t gid = gid_text ? (gid_t)strtoul(gid_text, NULL, 10) : 0;
-
-	if (geteuid() || !uid || !gid)
-		return 0;
-	if (setgroups(1, &gid) || setresgid(gid, gid, gid) || setresuid(uid, uid, uid)) {
-		log_error("cannot become user %u again: %s", (unsigned)uid, strerror(errno));
-		return -errno;
-	}
-	return 0;
-}
-
-static int catch_signals(void)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-/* Whoever started us in the background had us ignore Ctrl-C: we do not. */
-static void release_signals(void)
-{
-	sigset_t set;
-
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGHUP, SIG_DFL);
-	sigemptyset(&set);
-	sigprocmask(SIG_SETMASK, &set, NULL);
-}
-
-static int start(struct session *s)
-{
-	struct capture_options c = capture_options(&s->opt->record);
-
-	startpoints_find(&s->starts);
-	s->kallsyms = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
-	s->namer = namer_create(NAMER_LIMIT_MS);
-	if (!s->namer) {
-		log_error("cannot start the process that names functions: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	s->collector = collector_start(&c);
-	if (!s->collector) {
-		log_error("cannot start the process that samples: %s", strerror(errno));
-		return EXIT_FAILED;
-	}
-	s->chan = collector_chan(s->collector);
-	s->signals = catch_signals();
-	if (drop_privileges())
-		return EXIT_FAILED;
-	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms);
-	return EXIT_OK;
-}
-
-static void ask_to_stop(struct session *s)
-{
-	if (!s->stopping)
-		collector_stop(s->collector);
-	s->stopping = true;
-}
-
 static int take_started(struct session *s, const struct chan_msg *msg)
 {
 	struct wire_started w;
@@ -216,27 +104,13 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 	return 0;
 }
 
-/* The collector needs the rules of a module; the namer makes them. */
-static int send_table(struct session *s, const struct chan_msg *msg)
-{
-	struct wire_want_table want;
-	int table, err;
-
-	if (!wire_get(msg->data, msg->size, &want, sizeof(want)))
-		return -EPROTO;
-	table = namer_table(s->namer, want.module);
-	err = chan_send(s->chan, WIRE_TABLE, &want, sizeof(want), table);
-	if (table >= 0)
-		close(table);
-	/* One that has ended needs none. */
-	return err == -EPIPE ? 0 : err;
-}
-
 static int take_message(struct session *s, const struct chan_msg *msg)
 {
 	struct wire_failed failed = {.status = EXIT_FAILED};
 	int err;
 
+	if (sampling_answer(&s->sampling, msg))
+		return 0;
 	switch (msg->type) {
 	case WIRE_STARTED:
 		return take_started(s, msg);
@@ -245,16 +119,14 @@ static int take_message(struct session *s, const struct chan_msg *msg)
 		s->status = failed.status ? failed.status : EXIT_FAILED;
 		s->ended = true;
 		return 0;
-	case WIRE_WANT_TABLE:
-		return send_table(s, msg);
 	case WIRE_ENDED:
 		s->ended = wire_get(msg->data, msg->size, &s->end, sizeof(s->end));
 		return s->ended ? 0 : -EPROTO;
 	}
-	err = assemble_message(s->assemble, msg, &s->snapshot);
+	err = assemble_message(s->sampling.assemble, msg, &s->snapshot);
 	if (err <= 0)
 		return err;
-	err = store_append(s->store, &s->dict, &s->snapshot);
+	err = store_append(s->store, &s->sampling.dict, &s->snapshot);
 	if (err) {
 		s->status = exit_status(err);
 		return err;
@@ -267,9 +139,9 @@ static int take_message(struct session *s, const struct chan_msg *msg)
 static int take_messages(struct session *s)
 {
 	struct chan_msg msg;
-	int more = chan_fill(s->chan), err = 0;
+	int more = chan_fill(s->sampling.chan), err = 0;
 
-	while (!err && (err = chan_next(s->chan, &msg)) > 0)
+	while (!err && (err = chan_next(s->sampling.chan, &msg)) > 0)
 		err = take_message(s, &msg);
 	if (err)
 		return err;
@@ -281,14 +153,14 @@ static void take_signal(struct session *s)
 {
 	struct signalfd_siginfo info;
 
-	while (read(s->signals, &info, sizeof(info)) == sizeof(info)) {
-		if (s->stopping && info.ssi_signo != SIGHUP) {
+	while (read(s->sampling.signals, &info, sizeof(info)) == sizeof(info)) {
+		if (s->sampling.stopping && info.ssi_signo != SIGHUP) {
 			log_progress_end();
 			log_error("stopped at once; '%s' can be read up to its last snapshot",
 				  s->path);
 			_exit(EXIT_FAILED);
 		}
-		ask_to_stop(s);
+		sampling_stop(&s->sampling);
 	}
 }
 
@@ -309,15 +181,16 @@ static int run(struct session *s)
 	int err = 0;
 
 	while (!s->ended && !err) {
-		struct pollfd p[2] = {{.fd = chan_fd(s->chan), .events = chan_poll_events(s->chan)},
-				      {.fd = s->signals, .events = POLLIN}};
+		struct pollfd p[2] = {{.fd = chan_fd(s->sampling.chan),
+				       .events = chan_poll_events(s->sampling.chan)},
+				      {.fd = s->sampling.signals, .events = POLLIN}};
 
 		if (poll(p, 2, PROGRESS_NS / NS_PER_MS) < 0 && errno != EINTR)
 			return -errno;
 		if (p[1].revents)
 			take_signal(s);
 		if (p[0].revents & POLLOUT)
-			chan_flush(s->chan);
+			chan_flush(s->sampling.chan);
 		if (p[0].revents & (POLLIN | POLLHUP | POLLERR))
 			err = take_messages(s);
 		show_progress(s);
@@ -326,23 +199,10 @@ static int run(struct session *s)
 	return err;
 }
 
-static void tell_command(const struct session *s)
-{
-	int status = s->end.command_status;
-
-	if (status < 0)
-		return;
-	if (WIFSIGNALED(status))
-		log_note("'%s' was ended by signal %d (%s)", s->opt->record.argv[0],
-			 WTERMSIG(status), strsignal(WTERMSIG(status)));
-	else
-		log_note("'%s' ended with status %d", s->opt->record.argv[0], WEXITSTATUS(status));
-}
-
 /* The account, whole: whoever reads it can add it up. */
 static void tell_account(const struct session *s)
 {
-	struct namer_stats names = namer_stats(s->namer);
+	struct namer_stats names = namer_stats(s->sampling.namer);
 	const struct account *a = &s->total;
 	struct strbuf sb = {0};
 
@@ -446,32 +306,20 @@ static void end(struct session *s)
 		log_note("the recording was kept: %s", s->path);
 	else if (s->is_temporary && s->started)
 		unlink(s->path);
-	if (s->collector)
-		collector_join(s->collector);
-	assemble_destroy(s->assemble);
-	namer_destroy(s->namer);
+	sampling_end(&s->sampling);
 	snapshot_deinit(&s->snapshot);
-	dict_deinit(&s->dict);
 	recording_meta_deinit(&s->meta);
-	if (s->kallsyms >= 0)
-		close(s->kallsyms);
-	if (s->signals >= 0)
-		close(s->signals);
 	free(s->name[0]);
 	free(s->name[1]);
 }
 
 int cmd_record(const struct options *opt)
 {
-	struct session s = {.opt = opt,
-			    .kallsyms = -1,
-			    .signals = -1,
-			    .end = {.undelivered = -1, .command_status = -1}};
+	struct session s = {.opt = opt, .end = {.undelivered = -1, .command_status = -1}};
 	int err;
 
-	dict_init(&s.dict);
 	choose_outputs(&s);
-	s.status = start(&s);
+	s.status = sampling_start(&s.sampling, &opt->record, false);
 	if (s.status == EXIT_OK) {
 		err = run(&s);
 		if (err && s.status == EXIT_OK) {
@@ -483,9 +331,9 @@ int cmd_record(const struct options *opt)
 		if (err && s.status == EXIT_OK)
 			s.status = exit_status(err);
 	}
-	release_signals();
+	sampling_release_signals();
 	if (s.started) {
-		tell_command(&s);
+		sampling_tell_command(&opt->record, s.end.command_status);
 		tell_account(&s);
 	}
 	if (s.status == EXIT_OK && s.started)

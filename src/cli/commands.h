@@ -8,6 +8,7 @@
  * that is not 0. Data goes to stdout, which main() flushes and checks afterwards.
  */
 int cmd_record(const struct options *opt);
+int cmd_events(const struct options *opt);
 #if RENDER
 int cmd_render(const struct options *opt);
 #endif

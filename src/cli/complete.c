@@ -174,7 +174,7 @@ static void print_zsh_command(int command)
 			print_zsh_option(&option_table[i]);
 	if (command_table[command].takes_files)
 		puts("\t\t\t'*:input:_files'");
-	else if (command == COMMAND_RECORD)
+	else if (command == COMMAND_RECORD || command == COMMAND_EVENTS)
 		puts("\t\t\t'1: :_flamelapse_first' '*:: :_normal'");
 	else if (command == COMMAND_HELP)
 		puts("\t\t\t'1: :_flamelapse_first'");

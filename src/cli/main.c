@@ -92,6 +92,8 @@ static int run(const struct options *opt)
 	switch (opt->command) {
 	case COMMAND_RECORD:
 		return cmd_record(opt);
+	case COMMAND_EVENTS:
+		return cmd_events(opt);
 #if RENDER
 	case COMMAND_RENDER:
 		return cmd_render(opt);

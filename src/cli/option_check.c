@@ -23,6 +23,8 @@ static const struct {
     {"cpu", "all-cpus", "it is one CPU or all of them"},
     {"cgroup", "cgroupmap", "one says by path what the other says by id"},
     {"length", "speed", "one follows from the other"},
+    {"raw", "json", "each is a form of its own"},
+    {"raw", "stacks", "the form has no place for them"},
 };
 
 /* What a COMMAND excludes, unless the whole machine or a CPU is sampled while it runs. */
@@ -131,7 +133,7 @@ int options_check(struct options *opt, const bool given[OPTIONS_MAX])
 	}
 	if (value_finish(opt))
 		return EXIT_USAGE;
-	if (opt->command == COMMAND_RECORD) {
+	if (opt->command == COMMAND_RECORD || opt->command == COMMAND_EVENTS) {
 		if (!opt->record.period && !opt->record.freq_hz)
 			opt->record.freq_hz = 49;
 		status = check_record(opt, given);

@@ -63,7 +63,7 @@ static const char *command_suggest(const char *word)
 
 static bool is_later_command(const char *word)
 {
-	static const char *const later[] = {"view", "serve", "events", "play", "mark"};
+	static const char *const later[] = {"view", "serve", "play", "mark"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
 		if (!strcmp(word, later[i]))
@@ -174,6 +174,11 @@ static int read_topic(struct options *opt, const char *word)
 	return EXIT_USAGE;
 }
 
+static bool samples(const struct options *opt)
+{
+	return opt->command == COMMAND_RECORD || opt->command == COMMAND_EVENTS;
+}
+
 /* A word that is no option and no option's value. */
 static int read_word(struct options *opt, const char *word, size_t n_before)
 {
@@ -186,7 +191,7 @@ static int read_word(struct options *opt, const char *word, size_t n_before)
 	}
 	if (opt->command == COMMAND_HELP && !n_before)
 		return read_topic(opt, word);
-	if (opt->command == COMMAND_RECORD && command_find(word) < 0 && !n_before)
+	if (samples(opt) && command_find(word) < 0 && !n_before)
 		return read_duration(opt, word);
 	if (opt->command == COMMAND_RECORD && command_find(word) >= 0)
 		log_error("'%s' must be the first word: flamelapse %s ...", word, word);
@@ -272,11 +277,11 @@ static int read_arguments(struct options *opt, bool *given, int argc, char **arg
 		if (def->read(opt, def, optarg))
 			return EXIT_USAGE;
 	}
-	if (optind == argc && opt->command == COMMAND_RECORD && !strcmp(argv[argc - 1], "--")) {
+	if (optind == argc && samples(opt) && !strcmp(argv[argc - 1], "--")) {
 		log_error("there is no command after --");
 		return EXIT_USAGE;
 	}
-	if (optind < argc && opt->command == COMMAND_RECORD)
+	if (optind < argc && samples(opt))
 		opt->record.argv = argv + optind;
 	else
 		for (; !status && optind < argc; optind++)

@@ -26,6 +26,7 @@
 enum command {
 	COMMAND_RECORD,
 	COMMAND_RENDER,
+	COMMAND_EVENTS,
 	COMMAND_INFO,
 	COMMAND_DOCTOR,
 	COMMAND_HELP,
@@ -85,6 +86,7 @@ struct options {
 	bool delimited;	   /* a delimiter between kernel and user frames there */
 	bool per_snapshot; /* folded text in one block for each snapshot */
 	bool json, quiet;
+	bool raw; /* of events */
 };
 
 /* 0, or an exit status after one line to stderr; `opt` needs options_deinit() either way. */

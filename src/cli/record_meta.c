@@ -65,7 +65,7 @@ void record_meta_fill(struct recording_meta *m, const struct record_options *r,
 	filter = filter_in_words(r);
 	set(&m->filter, clean_copy(filter));
 	free(filter);
-	set(&m->unwinder, xstrdup("frame pointers"));
+	set(&m->unwinder, xstrdup(w->by_tables ? "unwind tables" : "frame pointers"));
 	m->command_status = -1;
 	m->online_cpus = w->online_cpus;
 	m->freq_hz = w->freq_hz;

@@ -1,0 +1,47 @@
+#ifndef CLI_SAMPLING_H
+#define CLI_SAMPLING_H
+
+#include <stdbool.h>
+
+#include "capture/collector.h"
+#include "cli/assemble.h"
+#include "cli/options.h"
+#include "profile/dict.h"
+
+/*
+ * The processes of a sampling command, and what joins them: the collector that samples, the namer
+ * that names, and we in between, who are the invoking user again once both have been started.
+ *
+ *	status = sampling_start(&s, &opt->record, false);
+ *	while (…)
+ *		poll chan and signals;
+ *		sampling_answer() each message, then take it
+ *	sampling_end(&s);
+ */
+struct sampling {
+	struct namer *namer;
+	struct collector *collector;
+	struct chan *chan; /* the collector's */
+	struct startpoints starts;
+	int kallsyms, signals; /* signals: becomes readable with SIGINT, SIGTERM, SIGHUP */
+	struct dict dict;
+	struct assemble *assemble;
+	bool stopping;
+};
+
+/* each_sample: have every sample sent by itself (WIRE_SAMPLE). An exit status; whatever it is,
+ * sampling_end() is due. */
+int sampling_start(struct sampling *s, const struct record_options *r, bool each_sample);
+void sampling_end(struct sampling *s);
+
+/* Asks the collector to end the recording. */
+void sampling_stop(struct sampling *s);
+/* Does what the collector asks for. true: the message was such a request. */
+bool sampling_answer(struct sampling *s, const struct chan_msg *msg);
+
+/* Signals mean again what they mean to any program. */
+void sampling_release_signals(void);
+/* How the command ended, in a line on stderr. */
+void sampling_tell_command(const struct record_options *r, int status);
+
+#endif
