@@ -15,6 +15,8 @@ const volatile unsigned long long interval_ns = 1000000000;
 const volatile unsigned int max_frames = SAMPLER_MAX_FRAMES;
 const volatile unsigned int max_user_frames = SAMPLER_MAX_USER; /* by tables */
 const volatile unsigned long long pidns_dev, pidns_ino;		/* 0: the initial PID namespace */
+const volatile unsigned int every = 1;				/* of the hits of a probe */
+const volatile int only_cpu = -1;				/* of a probe */
 const volatile _Bool include_idle, user_only, kernel_only;
 const volatile _Bool by_tgid, by_tid, by_cgroup, by_cgroup_set, by_mntns_set;
 
@@ -366,7 +368,7 @@ static __always_inline _Bool ids(u32 *tgid_ret, u32 *tid_ret)
 	return 1;
 }
 
-static __always_inline int take_sample(struct bpf_perf_event_data *ctx, const _Bool by_tables)
+static __always_inline int take_sample(void *ctx, const _Bool by_tables)
 {
 	u64 t_ns = bpf_ktime_get_ns();
 	struct sampler_slot *slot;
@@ -417,7 +419,54 @@ static __always_inline int take_sample(struct bpf_perf_event_data *ctx, const _B
 	return 0;
 }
 
-/* One of the two is loaded. */
+/* Hits of a probe, by CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, u32);
+	__type(value, u64);
+} hits SEC(".maps");
+
+static __always_inline int take_hit(void *ctx, const _Bool by_tables)
+{
+	u32 zero = 0;
+	u64 *n;
+
+	if (only_cpu >= 0 && bpf_get_smp_processor_id() != (u32)only_cpu)
+		return 0;
+	if (every > 1) {
+		n = bpf_map_lookup_elem(&hits, &zero);
+		if (!n || ++*n % every)
+			return 0;
+	}
+	return take_sample(ctx, by_tables);
+}
+
+/* One of all these is loaded. */
+SEC("tracepoint")
+int tracepoint_by_tables(void *ctx)
+{
+	return take_hit(ctx, 1);
+}
+
+SEC("tracepoint")
+int tracepoint_by_pointers(void *ctx)
+{
+	return take_hit(ctx, 0);
+}
+
+SEC("kprobe")
+int probe_by_tables(void *ctx)
+{
+	return take_hit(ctx, 1);
+}
+
+SEC("kprobe")
+int probe_by_pointers(void *ctx)
+{
+	return take_hit(ctx, 0);
+}
+
 SEC("perf_event")
 int sample_by_tables(struct bpf_perf_event_data *ctx)
 {

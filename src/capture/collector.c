@@ -344,11 +344,7 @@ static int open_sampler(struct run *r)
 	if (sampler_by_tables(r->sampler))
 		r->intake.unwinder =
 		    unwinder_create(r->sampler, r->intake.modules, r->out, opts->table_bytes);
-	err = sampler_attach(r->sampler, &r->events);
-	if (!err)
-		return CAPTURE_OK;
-	log_error("cannot attach the BPF program to a perf event: %s", strerror(-err));
-	return CAPTURE_NOT_PERMITTED;
+	return sampler_attach(r->sampler, &r->events);
 }
 
 static void open_loop(struct run *r)
@@ -369,7 +365,7 @@ static void open_loop(struct run *r)
 static void send_started(struct run *r, uint64_t start_ns)
 {
 	struct wire_started m = {
-	    .event = r->events.event,
+	    .fell_back = r->events.fell_back,
 	    .by_tables = sampler_by_tables(r->sampler),
 	    .freq_hz = r->events.freq_hz,
 	    .period = r->events.period,

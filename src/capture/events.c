@@ -60,7 +60,7 @@ uint64_t events_rate_max(const struct capture_options *opts)
 {
 	if (opts->freq_hz)
 		return opts->freq_hz;
-	if (opts->event == CAPTURE_CPU_CLOCK && opts->period)
+	if (opts->event.kind == EVENT_CLOCK && opts->period)
 		return 1000000000 / opts->period + 1;
 	return 10000;
 }
@@ -69,9 +69,10 @@ static struct perf_event_attr attr_of(const struct events *ev)
 {
 	struct perf_event_attr attr = {
 	    .size = sizeof(attr),
-	    .type = ev->event == CAPTURE_CYCLES ? PERF_TYPE_HARDWARE : PERF_TYPE_SOFTWARE,
-	    .config = ev->event == CAPTURE_CYCLES ? (uint64_t)PERF_COUNT_HW_CPU_CYCLES
-						  : (uint64_t)PERF_COUNT_SW_CPU_CLOCK,
+	    .type = ev->event.kind == EVENT_HARDWARE	 ? PERF_TYPE_HARDWARE
+		    : ev->event.kind == EVENT_TRACEPOINT ? PERF_TYPE_TRACEPOINT
+							 : PERF_TYPE_SOFTWARE,
+	    .config = ev->event.config,
 	    .disabled = 1,
 	    .read_format = PERF_FORMAT_TOTAL_TIME_ENABLED,
 	};
@@ -99,11 +100,13 @@ static int open_one(struct events *ev, int cpu)
 /* The first event decides whether this machine can count what was asked for. */
 static bool falls_back(struct events *ev, const struct capture_options *opts, int err)
 {
-	if (ev->n || ev->event != CAPTURE_CYCLES)
+	if (ev->n || ev->event.kind != EVENT_HARDWARE ||
+	    ev->event.config != PERF_COUNT_HW_CPU_CYCLES)
 		return false;
 	if (err != -ENOENT && err != -EOPNOTSUPP && err != -ENXIO)
 		return false;
-	ev->event = CAPTURE_CPU_CLOCK;
+	event_spec_parse("cpu-clock", &ev->event);
+	ev->fell_back = true;
 	if (ev->freq_hz) {
 		ev->period = ev->period_ns = 1000000000 / ev->freq_hz;
 		log_note("this machine cannot sample cycles (%s): cpu-clock instead",
@@ -125,8 +128,13 @@ static int explain(const struct events *ev, int err, int cpu)
 			  "CAP_BPF, CAP_PERFMON and CAP_SYS_PTRACE");
 		return CAPTURE_NOT_PERMITTED;
 	}
-	log_error("cannot open a %s event on CPU %d: %s",
-		  ev->event == CAPTURE_CYCLES ? "cycles" : "cpu-clock", cpu, strerror(-err));
+	if (ev->event.kind == EVENT_HARDWARE) {
+		log_error("this machine cannot count that event (%s): it needs a PMU, which many "
+			  "virtual machines lack",
+			  strerror(-err));
+		return CAPTURE_NOT_PERMITTED;
+	}
+	log_error("cannot open the event on CPU %d: %s", cpu, strerror(-err));
 	return err == -EMFILE || err == -ENOMEM ? CAPTURE_FAILED : CAPTURE_NOT_PERMITTED;
 }
 
@@ -148,7 +156,7 @@ static int settle_rate(struct events *ev, const struct capture_options *opts)
 			  ev->freq_hz, max);
 		return CAPTURE_USAGE;
 	}
-	if (ev->event == CAPTURE_CYCLES)
+	if (ev->event.kind != EVENT_CLOCK)
 		return CAPTURE_OK;
 	if (!ev->freq_hz && ev->period < CAPTURE_PERIOD_MIN_NS) {
 		log_note("-c %llu raised to %u ns, the shortest period of cpu-clock",
@@ -159,6 +167,50 @@ static int settle_rate(struct events *ev, const struct capture_options *opts)
 		ev->period = 1000000000 / ev->freq_hz;
 	ev->period_ns = ev->period;
 	return CAPTURE_OK;
+}
+
+static int read_tracepoint(struct event_spec *e)
+{
+	static const char *const folders[] = {"/sys/kernel/tracing", "/sys/kernel/debug/tracing"};
+	unsigned long long id;
+	char path[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(folders); i++) {
+		snprintf(path, sizeof(path), "%s/events/%s/%s/id", folders[i], e->category,
+			 e->name);
+		if (read_number(path, &id)) {
+			e->config = id;
+			return CAPTURE_OK;
+		}
+	}
+	if (access("/sys/kernel/tracing/events", F_OK) &&
+	    access("/sys/kernel/debug/tracing/events", F_OK)) {
+		log_error("cannot see tracepoints: mount -t tracefs tracefs /sys/kernel/tracing");
+		return CAPTURE_NOT_PERMITTED;
+	}
+	log_error("there is no tracepoint %s:%s: look into /sys/kernel/tracing/events", e->category,
+		  e->name);
+	return CAPTURE_FAILED;
+}
+
+/* One event is enough: the program runs on whichever CPU the probe is hit. */
+static int open_probe(struct events *ev, const struct capture_options *opts)
+{
+	int status, err;
+
+	if (ev->freq_hz) {
+		log_error("-F is a rate, and a probe has none; with -c N each Nth hit is a sample");
+		return CAPTURE_USAGE;
+	}
+	/* A uprobe is opened by whoever attaches the program. */
+	if (ev->event.kind == EVENT_UPROBE)
+		return CAPTURE_OK;
+	status = read_tracepoint(&ev->event);
+	if (status)
+		return status;
+	ev->fd = xcalloc(1, sizeof(*ev->fd));
+	err = open_one(ev, opts->cpu >= 0 ? opts->cpu : 0);
+	return err ? explain(ev, err, 0) : CAPTURE_OK;
 }
 
 int events_open(struct events *ev, const struct capture_options *opts)
@@ -172,6 +224,8 @@ int events_open(struct events *ev, const struct capture_options *opts)
 	status = settle_rate(ev, opts);
 	if (status)
 		return status;
+	if (event_is_probe(&ev->event))
+		return open_probe(ev, opts);
 	if (events_online_cpus(&cpu, &n)) {
 		log_error("cannot tell which CPUs are online: /sys is not mounted");
 		return CAPTURE_FAILED;
@@ -228,7 +282,7 @@ int64_t events_due(const struct events *ev)
 	uint64_t due = 0;
 
 	/* A period is exact too, but what a rate means is what users know. */
-	if (ev->event != CAPTURE_CPU_CLOCK || !ev->freq_hz)
+	if (ev->event.kind != EVENT_CLOCK || !ev->freq_hz)
 		return -1;
 	for (size_t i = 0; i < ev->n; i++) {
 		uint64_t v[2];

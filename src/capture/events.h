@@ -1,6 +1,7 @@
 #ifndef CAPTURE_EVENTS_H
 #define CAPTURE_EVENTS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@
  * inherited: such a one starts a whole period with each new process, so that a process gets no
  * sample of its first period (measured: 55 samples of 1,000 in a shell that runs short programs).
  *
+ * A probe (tracepoint, uprobe) has one event here at most: the program runs wherever the probe is
+ * hit.
+ *
  * A rate is asked for as a rate (attr.freq). For cpu-clock the kernel turns it into the fixed
  * period 10^9 / F ns, rounded down, and never adjusts it, which is as exact as a period; and it
  * holds a rate, not a period, against perf_event_max_sample_rate. So `period_ns` is known exactly.
@@ -21,7 +25,8 @@
 struct events {
 	int *fd;
 	size_t n;
-	enum capture_event event;
+	struct event_spec event;
+	bool fell_back;	    /* to cpu-clock */
 	uint32_t freq_hz;   /* 0: a period was asked for */
 	uint64_t period;    /* of the event; 0: not fixed (a rate of cycles) */
 	uint64_t period_ns; /* 0: not known (cycles) */

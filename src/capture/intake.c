@@ -518,6 +518,10 @@ void intake_follow(struct intake *in)
 	for (size_t i = 0; i < n; i++)
 		unwinder_event(in->unwinder, &e[i]);
 	unwinder_flush(in->unwinder);
+	for (size_t i = 0; i < n; i++)
+		if (e[i].kind == PROC_MAP)
+			unwinder_expect(in->unwinder, e[i].map.module, e[i].pid, e[i].map.start,
+					e[i].map.end);
 	in->n_followed = in->n_events;
 }
 

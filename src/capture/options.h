@@ -5,21 +5,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "capture/eventspec.h"
+
 /*
  * What to sample, and how; as the options of `record` say it. Plain data: strings and arrays are
  * borrowed. Begin with CAPTURE_OPTIONS_DEFAULT.
  */
-enum capture_event { CAPTURE_CPU_CLOCK, CAPTURE_CYCLES };
-
 struct capture_options {
 	const uint32_t *pid; /* only these processes, with all their threads */
 	size_t n_pids;
 	const uint32_t *tid; /* only these threads */
 	size_t n_tids;
 	int cpu; /* only this one; -1: all that are online */
-	enum capture_event event;
+	struct event_spec event;
 	uint32_t freq_hz;      /* samples a second on each CPU; 0 where a period is set */
-	uint64_t period;       /* of the event: ns for cpu-clock, cycles; 0 where a rate is set */
+	uint64_t period;       /* every how many of the event; ns of cpu-clock; 0: by the rate */
 	bool user_only;	       /* leave out the kernel stacks */
 	bool kernel_only;      /* leave out the user stacks */
 	bool frame_pointers;   /* read user stacks by frame pointers alone */

@@ -30,6 +30,8 @@
 
 struct sampler {
 	struct sampler_bpf *skel;
+	struct bpf_program *prog; /* of the object's, the one that is loaded */
+	struct bpf_link *link;	  /* of a uprobe */
 	struct ring_buffer *ring;
 	const struct sampler_slot *slots;
 	size_t slots_bytes, ring_bytes;
@@ -148,16 +150,29 @@ static bool can_use_tables(void)
 #endif
 }
 
+static struct bpf_program *choose_program(const struct sampler_bpf *skel, enum event_kind kind,
+					  bool by_tables)
+{
+	if (kind == EVENT_TRACEPOINT)
+		return by_tables ? skel->progs.tracepoint_by_tables
+				 : skel->progs.tracepoint_by_pointers;
+	if (kind == EVENT_UPROBE)
+		return by_tables ? skel->progs.probe_by_tables : skel->progs.probe_by_pointers;
+	return by_tables ? skel->progs.sample_by_tables : skel->progs.sample_by_pointers;
+}
+
 static void choose_unwinder(struct sampler *s, const struct capture_options *opts)
 {
 	struct sampler_bpf *skel = s->skel;
+	struct bpf_program *prog;
 
 	s->by_tables = !opts->frame_pointers && !opts->kernel_only && can_use_tables();
 	if (!s->by_tables && !opts->frame_pointers && !opts->kernel_only)
 		log_warn("this kernel cannot unwind without frame pointers (that takes Linux 5.17 "
 			 "on x86-64): callers are missing where programs were built without them");
-	bpf_program__set_autoload(skel->progs.sample_by_tables, s->by_tables);
-	bpf_program__set_autoload(skel->progs.sample_by_pointers, !s->by_tables);
+	s->prog = choose_program(skel, opts->event.kind, s->by_tables);
+	bpf_object__for_each_program(prog, skel->obj)
+	    bpf_program__set_autoload(prog, prog == s->prog);
 	if (s->by_tables)
 		return;
 	bpf_map__set_autocreate(skel->maps.segments, false);
@@ -177,6 +192,8 @@ static void set_knobs(struct sampler *s, const struct capture_options *opts, siz
 	skel->rodata->max_frames = max_frames();
 	skel->rodata->max_user_frames = opts->max_stack;
 	skel->rodata->copying = opts->copying;
+	skel->rodata->every = event_is_probe(&opts->event) ? opts->period : 1;
+	skel->rodata->only_cpu = opts->cpu;
 	skel->rodata->include_idle = opts->include_idle;
 	skel->rodata->user_only = opts->user_only;
 	skel->rodata->kernel_only = opts->kernel_only;
@@ -334,6 +351,7 @@ void sampler_destroy(struct sampler *s)
 {
 	if (!s)
 		return;
+	bpf_link__destroy(s->link);
 	ring_buffer__free(s->ring);
 	if (s->slots)
 		munmap((void *)s->slots, s->slots_bytes);
@@ -354,20 +372,42 @@ void sampler_destroy(struct sampler *s)
 	free(s);
 }
 
-static struct bpf_program *program(const struct sampler *s)
+/* The function that -e uprobe names; libbpf finds it in the file. */
+static int attach_uprobe(struct sampler *s, const struct event_spec *e)
 {
-	return s->by_tables ? s->skel->progs.sample_by_tables : s->skel->progs.sample_by_pointers;
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .func_name = *e->symbol ? e->symbol : NULL);
+
+	*libbpf_words = '\0';
+	s->link = bpf_program__attach_uprobe_opts(s->prog, -1, e->path, e->offset, &opts);
+	return s->link ? 0 : -errno;
 }
 
 /* By ioctl and not by a link, since libbpf's way enables the event at once. */
-int sampler_attach(struct sampler *s, const struct events *ev)
+static int attach_events(struct sampler *s, const struct events *ev)
 {
-	int prog = bpf_program__fd(program(s));
+	int prog = bpf_program__fd(s->prog);
 
 	for (size_t i = 0; i < ev->n; i++)
 		if (ioctl(ev->fd[i], PERF_EVENT_IOC_SET_BPF, prog))
 			return -errno;
 	return 0;
+}
+
+int sampler_attach(struct sampler *s, const struct events *ev)
+{
+	const struct event_spec *e = &ev->event;
+	int err = e->kind == EVENT_UPROBE ? attach_uprobe(s, e) : attach_events(s, ev);
+
+	if (!err)
+		return CAPTURE_OK;
+	if (e->kind == EVENT_UPROBE && err != -EPERM) {
+		log_error("cannot probe '%s' at %s+0x%llx: %s", e->path, e->symbol,
+			  (unsigned long long)e->offset,
+			  err == -ENOENT ? "no such file or function" : strerror(-err));
+		return CAPTURE_FAILED;
+	}
+	log_error("cannot attach the BPF program to the event: %s", strerror(-err));
+	return CAPTURE_NOT_PERMITTED;
 }
 
 void sampler_begin(struct sampler *s, uint64_t start_ns)
@@ -414,7 +454,7 @@ uint64_t sampler_run_time_ns(const struct sampler *s, uint64_t *runs_ret)
 	uint32_t size = sizeof(info);
 
 	*runs_ret = 0;
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(program(s)), &info, &size))
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->prog), &info, &size))
 		return 0;
 	*runs_ret = info.run_cnt;
 	return info.run_time_ns;

@@ -39,7 +39,8 @@ struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus
 			       int *status_ret);
 void sampler_destroy(struct sampler *s);
 
-/* The program runs at each overflow from now on, and ignores them until sampler_begin(). */
+/* The program runs at each overflow or hit from now on, and ignores them until sampler_begin(). An
+ * enum capture_status; it has printed why not. */
 int sampler_attach(struct sampler *s, const struct events *ev);
 /* Time 0 of the intervals. Call it right before the events are enabled. */
 void sampler_begin(struct sampler *s, uint64_t start_ns);

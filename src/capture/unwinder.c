@@ -17,7 +17,9 @@
 /* The program may have been interrupted on a virtual CPU, and still read the old place. */
 #define GRACE_NS 1000000000u
 /* Rows are laid out in runs of whole pages, at most this long. */
-#define RUN_WORDS      16384
+#define RUN_WORDS 16384
+/* Tables that are on the way, where nothing needs them yet. */
+#define EXPECTED_MAX   4
 #define WORDS_OF(type) (sizeof(type) / sizeof(uint32_t))
 /* Addresses in the arena as numbers of mappings, which are never 0. */
 #define NUMBER(at) ((at) + 1)
@@ -47,7 +49,7 @@ struct unwinder {
 	uint32_t *changed; /* pids */
 	size_t n_changed, cap_changed;
 	struct table *table; /* by module */
-	size_t n_tables, cap_tables;
+	size_t n_tables, cap_tables, n_asked;
 	struct retired *retired;
 	size_t n_retired, cap_retired;
 	/* Rules of all modules; the number of one is its place. */
@@ -210,8 +212,17 @@ void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t s
 	modules_use(u->modules, module, pid, start, end);
 	if (!modules_has_code(u->modules, module))
 		return;
-	if (!chan_send(u->out, WIRE_WANT_TABLE, &head, sizeof(head), -1))
-		t->state = TABLE_ASKED;
+	if (chan_send(u->out, WIRE_WANT_TABLE, &head, sizeof(head), -1))
+		return;
+	t->state = TABLE_ASKED;
+	u->n_asked++;
+}
+
+void unwinder_expect(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start,
+		     uint64_t end)
+{
+	if (u->n_asked < EXPECTED_MAX && module != MODULE_JIT)
+		unwinder_want(u, module, pid, start, end);
 }
 
 static void set_module(struct unwinder *u, uint32_t module, const struct unwind_module *m)
@@ -404,6 +415,7 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 
 	if (!t || t->state != TABLE_ASKED)
 		return;
+	u->n_asked--;
 	if (fd < 0 || !map_table(fd, &c)) {
 		t->state = TABLE_NEVER;
 		return;

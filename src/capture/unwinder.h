@@ -40,6 +40,9 @@ void unwinder_flush(struct unwinder *u);
 void unwinder_use(struct unwinder *u, uint32_t module, uint64_t t_ns);
 /* A sample needs the rules of the module at [start, end): asks for them if nobody did. */
 void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start, uint64_t end);
+/* A process that started maps it: as above, unless others are being waited for. */
+void unwinder_expect(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start,
+		     uint64_t end);
 /* WIRE_TABLE: the table that was asked for, or -1 where there is none to be had. */
 void unwinder_take_table(struct unwinder *u, uint32_t module, int fd);
 

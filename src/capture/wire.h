@@ -42,7 +42,7 @@ enum wire_type {
 };
 
 struct wire_started {
-	uint8_t event;	    /* enum capture_event: what is really sampled */
+	uint8_t fell_back;  /* cpu-clock is sampled, and not what was asked for */
 	uint8_t by_tables;  /* user stacks are unwound by tables; else by frame pointers */
 	uint32_t freq_hz;   /* 0: a period was asked for */
 	uint64_t period;    /* of the event; 0: not fixed */

@@ -5,6 +5,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "capture/eventspec.h"
 #include "cli/option_table.h"
 #include "cli/option_value.h"
 
@@ -134,7 +135,12 @@ int options_check(struct options *opt, const bool given[OPTIONS_MAX])
 	if (value_finish(opt))
 		return EXIT_USAGE;
 	if (opt->command == COMMAND_RECORD || opt->command == COMMAND_EVENTS) {
-		if (!opt->record.period && !opt->record.freq_hz)
+		struct event_spec event;
+
+		event_spec_parse(opt->record.event, &event);
+		if (!opt->record.period && !opt->record.freq_hz && event_is_counted(&event))
+			opt->record.period = 1;
+		else if (!opt->record.period && !opt->record.freq_hz)
 			opt->record.freq_hz = 49;
 		status = check_record(opt, given);
 	}

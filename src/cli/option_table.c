@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "capture/eventspec.h"
 #include "cli/option_value.h"
 
 #define RECORD (1u << COMMAND_RECORD)
@@ -39,11 +40,13 @@ const struct option_def option_table[] = {
      .read = value_u32, AT(record.freq_hz), .min = 1, .max = 1000000000},
     {"count", 'c', "N", RECORD | EVENTS, GROUP_SAMPLING,
      "Sample once every N of the event instead: nanoseconds of CPU time for cpu-clock (at "
-     "least 10000), else cycles",
+     "least 10000); of events that are counted, such as page-faults, each by default",
      .read = value_u64, AT(record.period), .min = 1, .max = INT64_MAX},
     {"event", 'e', "EVENT", RECORD | EVENTS, GROUP_SAMPLING,
-     "What triggers a sample: cpu-clock (default), or cycles, which needs hardware counters",
-     "cpu-clock cycles", COMPLETE_CHOICES, .read = value_word, AT(record.event)},
+     "What triggers a sample: cpu-clock (default), cycles and other hardware counters, "
+     "page-faults, context-switches and other events of the kernel, tracepoint:CAT:NAME, or "
+     "uprobe:PATH:SYMBOL",
+     event_names, COMPLETE_CHOICES, .read = value_event, AT(record.event)},
     {"pid", 'p', "PID,...", RECORD | EVENTS, GROUP_SAMPLING,
      "Sample these processes only, with all their threads but without their children",
      .read = value_ids, AT(record.pids), .min = offsetof(struct options, record.n_pids)},

@@ -33,8 +33,7 @@ struct option_def {
 	unsigned commands; /* 1 << enum command, of those that know it */
 	enum option_group group;
 	const char *help;
-	const char
-	    *choices; /* words between spaces; of value_choice() and value_word() the only ones */
+	const char *choices; /* words between spaces; of value_choice() the only ones */
 	enum complete complete;
 
 	/* How the value is read (cli/option_value.h), and where in struct options it goes. */

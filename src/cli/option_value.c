@@ -8,6 +8,7 @@
 
 #include "base/log.h"
 #include "base/xalloc.h"
+#include "capture/eventspec.h"
 
 /* PID_MAX_LIMIT of the kernel, on 64 bits. */
 #define ID_MAX (4 * 1024 * 1024)
@@ -154,12 +155,14 @@ int value_choice(struct options *opt, const struct option_def *def, const char *
 	return 0;
 }
 
-int value_word(struct options *opt, const struct option_def *def, const char *value)
+int value_event(struct options *opt, const struct option_def *def, const char *value)
 {
-	int choice = find_choice(def, value);
+	const char *wrong = event_spec_parse(value, &(struct event_spec){0});
 
-	if (choice < 0)
-		return choice;
+	if (wrong) {
+		log_error("-e '%s' %s", value, wrong);
+		return -EINVAL;
+	}
 	*(const char **)target(opt, def) = value;
 	return 0;
 }

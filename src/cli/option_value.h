@@ -14,7 +14,7 @@ int value_u64(struct options *opt, const struct option_def *def, const char *val
 int value_cpu(struct options *opt, const struct option_def *def, const char *value);	/* int */
 int value_string(struct options *opt, const struct option_def *def, const char *value); /* char * */
 int value_choice(struct options *opt, const struct option_def *def, const char *value); /* enum */
-int value_word(struct options *opt, const struct option_def *def, const char *value);	/* char * */
+int value_event(struct options *opt, const struct option_def *def, const char *value);	/* char * */
 /* uint64_t ns; min and max are ns too. */
 int value_span(struct options *opt, const struct option_def *def, const char *value);
 /* struct time_point */

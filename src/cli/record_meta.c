@@ -61,7 +61,7 @@ void record_meta_fill(struct recording_meta *m, const struct record_options *r,
 	set(&m->arch, clean_copy(u.machine));
 	set(&m->version, xstrdup(VERSION));
 	set(&m->command, clean_copy(r->argv ? r->argv[0] : ""));
-	set(&m->event, xstrdup(w->event == CAPTURE_CYCLES ? "cycles" : "cpu-clock"));
+	set(&m->event, clean_copy(w->fell_back ? "cpu-clock" : r->event));
 	filter = filter_in_words(r);
 	set(&m->filter, clean_copy(filter));
 	free(filter);

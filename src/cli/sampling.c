@@ -22,7 +22,7 @@ static struct capture_options capture_options(const struct record_options *r)
 	c.tid = r->tids;
 	c.n_tids = r->n_tids;
 	c.cpu = r->cpu;
-	c.event = strcmp(r->event, "cycles") ? CAPTURE_CPU_CLOCK : CAPTURE_CYCLES;
+	event_spec_parse(r->event, &c.event);
 	c.freq_hz = r->freq_hz;
 	c.period = r->period;
 	c.user_only = r->user_only;

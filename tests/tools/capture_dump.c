@@ -82,8 +82,8 @@ static void print_message(const struct chan_msg *m)
 
 	if (m->type == WIRE_STARTED && wire_get(m->data, m->size, &s, sizeof(s))) {
 		printf(
-		    "started event=%u freq=%u period=%llu cpus=%u online=%u ring=%llu mono=%llu\n",
-		    s.event, s.freq_hz, (unsigned long long)s.period, s.n_cpus, s.online_cpus,
+		    "started fell_back=%u freq=%u period=%llu cpus=%u online=%u ring=%llu mono=%llu\n",
+		    s.fell_back, s.freq_hz, (unsigned long long)s.period, s.n_cpus, s.online_cpus,
 		    (unsigned long long)s.ring_bytes, (unsigned long long)s.mono_ns);
 	} else if (m->type == WIRE_PROCESS && wire_get(m->data, m->size, &p, sizeof(p))) {
 		printf("process id=%u pid=%u kernel=%u new=%d comm=%.16s\n", p.id, p.pid,
@@ -203,7 +203,7 @@ int main(int argc, char **argv)
 		else if (!strcmp(argv[i], "-A"))
 			opts.all_cpus = true;
 		else if (!strcmp(argv[i], "-e"))
-			opts.event = CAPTURE_CYCLES;
+			event_spec_parse("cycles", &opts.event);
 		else if (!strcmp(argv[i], "-q"))
 			quiet = true;
 		else if (argv[i][0] == '-' && i + 1 < argc)
