@@ -512,9 +512,10 @@ void intake_follow(struct intake *in)
 	struct proc_event *e = in->event + in->n_followed;
 	size_t n = in->n_events - in->n_followed;
 
-	if (!in->unwinder || !n)
+	if (!in->unwinder)
 		return;
-	qsort(e, n, sizeof(*e), event_by_time);
+	if (n > 1)
+		qsort(e, n, sizeof(*e), event_by_time);
 	for (size_t i = 0; i < n; i++)
 		unwinder_event(in->unwinder, &e[i]);
 	unwinder_flush(in->unwinder);

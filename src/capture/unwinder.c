@@ -18,6 +18,8 @@
 #define GRACE_NS 1000000000u
 /* Rows are laid out in runs of whole pages, at most this long. */
 #define RUN_WORDS 16384
+/* Longer than GRACE_NS, or two that do not fit together would be made all the time. */
+#define RETRY_NS 5000000000u
 /* Tables that are on the way, where nothing needs them yet. */
 #define EXPECTED_MAX   4
 #define WORDS_OF(type) (sizeof(type) / sizeof(uint32_t))
@@ -33,6 +35,7 @@ struct table {
 	struct arena_extent *part; /* what it takes of the arena */
 	size_t n_parts, cap_parts;
 	uint64_t used_ns;
+	uint64_t not_before_ns; /* it did not fit: asked for again from then on */
 };
 
 struct retired {
@@ -55,6 +58,7 @@ struct unwinder {
 	/* Rules of all modules; the number of one is its place. */
 	uint32_t n_rules;
 	struct index rule_ix;
+	uint64_t now_ns; /* of the last tick */
 	struct unwinder_stats stats;
 };
 
@@ -102,88 +106,6 @@ void unwinder_destroy(struct unwinder *u)
 	free(u);
 }
 
-/* --- processes --- */
-
-struct procs *unwinder_procs(struct unwinder *u)
-{
-	return u->procs;
-}
-
-void unwinder_changed(struct unwinder *u, struct proc *p)
-{
-	if (p->changed)
-		return;
-	p->changed = true;
-	u->changed = xgrow(u->changed, &u->cap_changed, u->n_changed + 1, sizeof(*u->changed));
-	u->changed[u->n_changed++] = p->pid;
-}
-
-void unwinder_event(struct unwinder *u, const struct proc_event *e)
-{
-	struct proc *p;
-
-	procs_event(u->procs, e);
-	p = procs_find(u->procs, e->pid);
-	if (p && e->kind != PROC_COMM && (e->kind != PROC_FORK || e->pid != e->parent_pid))
-		unwinder_changed(u, p);
-}
-
-static uint32_t write_mappings(struct unwinder *u, const struct mapping *m, size_t n)
-{
-	struct unwind_mapping *out;
-	uint32_t at = arena_alloc(&u->arena, n * WORDS_OF(*out));
-
-	if (at == ARENA_NONE)
-		return at;
-	out = (void *)arena_words(&u->arena, at);
-	for (size_t i = 0; i < n; i++)
-		out[i] = (struct unwind_mapping){
-		    .start = m[i].start,
-		    .n_pages = (m[i].end - m[i].start) >> UNWIND_PAGE_BITS,
-		    .module = m[i].module == MODULE_JIT ? 0 : m[i].module,
-		    .pgoff = m[i].pgoff,
-		};
-	return at;
-}
-
-static void tell_kernel(struct unwinder *u, struct proc *p)
-{
-	uint32_t *number = procs_mappings_number(p), at;
-	struct unwind_process entry;
-	size_t n;
-	const struct mapping *m = procs_mappings(p, &n);
-
-	if (!n || n > UNWIND_MAPPINGS_MAX || p->exited) {
-		sampler_drop_process(u->sampler, p->pid);
-		return;
-	}
-	if (!*number) {
-		at = write_mappings(u, m, n);
-		if (at == ARENA_NONE) {
-			u->stats.refused++;
-			sampler_drop_process(u->sampler, p->pid);
-			return;
-		}
-		*number = NUMBER(at);
-	}
-	entry = (struct unwind_process){.mappings = AT(*number), .n = n};
-	if (sampler_set_process(u->sampler, p->pid, &entry))
-		u->stats.refused++;
-}
-
-void unwinder_flush(struct unwinder *u)
-{
-	for (size_t i = 0; i < u->n_changed; i++) {
-		struct proc *p = procs_find(u->procs, u->changed[i]);
-
-		if (!p)
-			continue;
-		p->changed = false;
-		tell_kernel(u, p);
-	}
-	u->n_changed = 0;
-}
-
 /* --- modules --- */
 
 static struct table *table_of(struct unwinder *u, uint32_t module)
@@ -207,7 +129,7 @@ void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t s
 	struct table *t = table_of(u, module);
 	struct wire_want_table head = {.module = module};
 
-	if (!t || t->state != TABLE_NONE || module == MODULE_NONE)
+	if (!t || t->state != TABLE_NONE || module == MODULE_NONE || u->now_ns < t->not_before_ns)
 		return;
 	modules_use(u->modules, module, pid, start, end);
 	if (!modules_has_code(u->modules, module))
@@ -429,16 +351,101 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 			 */
 			drop_table(u, module);
 			evict_one(u, module);
+			t->not_before_ns = u->now_ns + RETRY_NS;
 		}
 		free(c.number);
 	}
 	munmap((void *)c.head, c.size);
 }
 
+/* --- processes --- */
+
+struct procs *unwinder_procs(struct unwinder *u)
+{
+	return u->procs;
+}
+
+void unwinder_changed(struct unwinder *u, struct proc *p)
+{
+	if (p->changed)
+		return;
+	p->changed = true;
+	u->changed = xgrow(u->changed, &u->cap_changed, u->n_changed + 1, sizeof(*u->changed));
+	u->changed[u->n_changed++] = p->pid;
+}
+
+void unwinder_event(struct unwinder *u, const struct proc_event *e)
+{
+	struct proc *p;
+
+	procs_event(u->procs, e);
+	p = procs_find(u->procs, e->pid);
+	if (p && e->kind != PROC_COMM && (e->kind != PROC_FORK || e->pid != e->parent_pid))
+		unwinder_changed(u, p);
+}
+
+static uint32_t write_mappings(struct unwinder *u, const struct mapping *m, size_t n)
+{
+	struct unwind_mapping *out;
+	uint32_t at = arena_alloc(&u->arena, n * WORDS_OF(*out));
+
+	if (at == ARENA_NONE)
+		return at;
+	out = (void *)arena_words(&u->arena, at);
+	for (size_t i = 0; i < n; i++)
+		out[i] = (struct unwind_mapping){
+		    .start = m[i].start,
+		    .n_pages = (m[i].end - m[i].start) >> UNWIND_PAGE_BITS,
+		    .module = m[i].module == MODULE_JIT ? 0 : m[i].module,
+		    .pgoff = m[i].pgoff,
+		};
+	return at;
+}
+
+static void tell_kernel(struct unwinder *u, struct proc *p)
+{
+	uint32_t *number = procs_mappings_number(p), at;
+	struct unwind_process entry;
+	size_t n;
+	const struct mapping *m = procs_mappings(p, &n);
+
+	if (!n || n > UNWIND_MAPPINGS_MAX || p->exited) {
+		sampler_drop_process(u->sampler, p->pid);
+		return;
+	}
+	if (!*number) {
+		at = write_mappings(u, m, n);
+		if (at == ARENA_NONE) {
+			evict_one(u, 0);
+			u->stats.refused++;
+			sampler_drop_process(u->sampler, p->pid);
+			return;
+		}
+		*number = NUMBER(at);
+	}
+	entry = (struct unwind_process){.mappings = AT(*number), .n = n};
+	if (sampler_set_process(u->sampler, p->pid, &entry))
+		u->stats.refused++;
+}
+
+void unwinder_flush(struct unwinder *u)
+{
+	for (size_t i = 0; i < u->n_changed; i++) {
+		struct proc *p = procs_find(u->procs, u->changed[i]);
+
+		if (!p)
+			continue;
+		p->changed = false;
+		tell_kernel(u, p);
+	}
+	u->n_changed = 0;
+}
+
 void unwinder_tick(struct unwinder *u, uint64_t now_ns)
 {
 	size_t kept = 0;
 
+	u->now_ns = now_ns;
 	procs_sweep(u->procs, now_ns - GRACE_NS);
 	for (size_t i = 0; i < u->n_retired; i++) {
 		struct retired *r = &u->retired[i];

@@ -184,6 +184,13 @@ static void check_kernel(struct doctor *d)
 	found(f, "%s", f->ok ? "/sys/kernel/btf/vmlinux" : strerror(errno));
 	if (!f->ok)
 		advise(f, "use a kernel with CONFIG_DEBUG_INFO_BTF, as distributions build it");
+
+	f = add(d, "user stacks",
+		doctor_release_is(name.release, 5, 17) && !strcmp(name.machine, "x86_64"));
+	found(f, "%s", f->ok ? "by unwinding tables" : "by frame pointers");
+	if (!f->ok)
+		advise(f, "build programs with -fno-omit-frame-pointer; tables need Linux 5.17 on "
+			  "x86-64");
 }
 
 static int open_perf(uint32_t type, uint64_t config)
@@ -316,6 +323,18 @@ static size_t count_files(const char *const *patterns)
 	return n;
 }
 
+static void check_tracepoints(struct doctor *d)
+{
+	bool ok = !access("/sys/kernel/tracing/events/sched", R_OK) ||
+		  !access("/sys/kernel/debug/tracing/events/sched", R_OK);
+	struct finding *f = add(d, "tracepoints", ok);
+
+	found(f, "%s", ok ? "tracefs" : "not to be seen");
+	if (!ok)
+		advise(f, "for -e tracepoint:…, as root: mount -t tracefs tracefs "
+			  "/sys/kernel/tracing");
+}
+
 static void check_extras(struct doctor *d)
 {
 	static const char *const maps[] = {"/tmp/perf-*.map", NULL};
@@ -403,6 +422,7 @@ void doctor_examine(struct doctor *d)
 	check_perf(d);
 	check_bpf(d);
 	check_kernel_names(d);
+	check_tracepoints(d);
 	check_extras(d);
 #if RENDER
 	check_pictures(d);

@@ -81,10 +81,11 @@ static void print_message(const struct chan_msg *m)
 	struct wire_failed f;
 
 	if (m->type == WIRE_STARTED && wire_get(m->data, m->size, &s, sizeof(s))) {
-		printf(
-		    "started fell_back=%u freq=%u period=%llu cpus=%u online=%u ring=%llu mono=%llu\n",
-		    s.fell_back, s.freq_hz, (unsigned long long)s.period, s.n_cpus, s.online_cpus,
-		    (unsigned long long)s.ring_bytes, (unsigned long long)s.mono_ns);
+		printf("started fell_back=%u freq=%u period=%llu cpus=%u online=%u ring=%llu "
+		       "mono=%llu\n",
+		       s.fell_back, s.freq_hz, (unsigned long long)s.period, s.n_cpus,
+		       s.online_cpus, (unsigned long long)s.ring_bytes,
+		       (unsigned long long)s.mono_ns);
 	} else if (m->type == WIRE_PROCESS && wire_get(m->data, m->size, &p, sizeof(p))) {
 		printf("process id=%u pid=%u kernel=%u new=%d comm=%.16s\n", p.id, p.pid,
 		       p.is_kernel, p.start_unix_ns != 0, p.comm);
