@@ -31,7 +31,7 @@ refused 2 "--hash-storage-size '0'" --hash-storage-size 0
 refused 2 "--stack-storage-size '1e9'" --stack-storage-size 1e9
 refused 2 "--interval '9ms': give 10 ms to 1 d" --interval 9ms
 refused 2 "give a time such as" --interval soon
-refused 2 "give one of: cpu-clock cycles" -e instructions
+refused 2 "is no event" -e nonsense
 refused 2 "give a percentage" --max-loss 101
 refused 2 "duration '0'" 0
 refused 2 "one word too many, '6'" 5 6
@@ -74,7 +74,7 @@ done
 for letter in -T -P -R; do
 	refused 2 "$letter (the live feed) is not in this version" $letter
 done
-for word in view serve events play mark; do
+for word in view serve play mark; do
 	refused 2 "'$word' is not in this version" $word x.flame
 done
 
