@@ -168,7 +168,10 @@ static void release_signals(void)
 static int start(struct session *s)
 {
 	struct capture_options c = capture_options(&s->opt->record);
+	int status = outputs_check(&s->out);
 
+	if (status)
+		return status;
 	startpoints_find(&s->starts);
 	s->kallsyms = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
 	s->namer = namer_create(NAMER_LIMIT_MS);
@@ -387,6 +390,17 @@ static void yield_to_others(const struct session *s)
 		    s->path);
 }
 
+static void tell_nothing(const struct session *s, const char *filter)
+{
+	if (*filter)
+		log_error("nothing was sampled with this filter: is what you asked for running?");
+	else if (s->total.expected)
+		log_error("nothing was sampled: all CPUs were idle, which -I samples too");
+	else
+		log_error("nothing was sampled: it was too short; give a longer duration, or a "
+			  "higher rate with -F");
+}
+
 static int make_outputs(struct session *s)
 {
 	struct recording rec;
@@ -400,8 +414,7 @@ static int make_outputs(struct session *s)
 	}
 	lost = s->total.expected ? 100.0 * account_lost(&s->total) / s->total.expected : 0;
 	if (!s->total.taken) {
-		log_error("nothing was sampled%s: is what you asked for running?",
-			  *rec.meta.filter ? " with this filter" : "");
+		tell_nothing(s, rec.meta.filter);
 		status = EXIT_NOTHING;
 		/* Under a name that nobody chose, an empty recording is only in the way. */
 		if (s->out.outputs == s->default_output)

@@ -111,6 +111,10 @@ unset SUDO_UID SUDO_GID
 run record 1 -p 4194000 -o x.flame
 check 'a process that is not there' fails 1
 check 'and nothing is left' [ ! -e x.flame ]
+run record 0.01 -F 1 -o x.flame
+check 'nothing was sampled: too short' fails 7
+check 'and it says so' grep -q 'it was too short' err
+rm x.flame
 run record 1 -F 1000000 -o x.flame
 check 'a rate above the limit' sh -c 'grep -q perf_event_max_sample_rate err'
 run record 1 -F 99 --cgroupmap /sys/fs/bpf/no-such-map -o x.flame
