@@ -60,9 +60,11 @@ uint64_t events_rate_max(const struct capture_options *opts)
 {
 	if (opts->freq_hz)
 		return opts->freq_hz;
-	if (opts->event == CAPTURE_CPU_CLOCK && opts->period)
-		return 1000000000 / opts->period + 1;
-	return 10000;
+	if (opts->event != CAPTURE_CPU_CLOCK)
+		return 10000;
+	return 1000000000 /
+		   (opts->period > CAPTURE_PERIOD_MIN_NS ? opts->period : CAPTURE_PERIOD_MIN_NS) +
+	       1;
 }
 
 static struct perf_event_attr attr_of(const struct events *ev)
