@@ -355,6 +355,10 @@ static void tell_account(const struct session *s)
 	if (names.modules_failed)
 		log_warn("%zu files could not be read for names: their code is told by address",
 			 names.modules_failed);
+	if (names.modules_other)
+		log_warn("%zu files were replaced after they had been mapped: their code is told "
+			 "by address",
+			 names.modules_other);
 	if (s->end.sideband_lost)
 		log_warn("%llu records of process life were lost: some names may be missing",
 			 (unsigned long long)s->end.sideband_lost);
