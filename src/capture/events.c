@@ -203,6 +203,12 @@ int events_open(struct events *ev, const struct capture_options *opts)
 	return status;
 }
 
+int events_add_cpu(struct events *ev, uint32_t cpu)
+{
+	ev->fd = xreallocarray(ev->fd, ev->n + 1, sizeof(*ev->fd));
+	return open_one(ev, cpu);
+}
+
 void events_close(struct events *ev)
 {
 	for (size_t i = 0; i < ev->n; i++)
