@@ -168,10 +168,10 @@ static void release_signals(void)
 static int start(struct session *s)
 {
 	struct capture_options c = capture_options(&s->opt->record);
-	int status = outputs_check(&s->out);
 
-	if (status)
-		return status;
+	/* Before a COMMAND runs in vain. Who may not sample shall be told of that first. */
+	if (!geteuid() && outputs_check(&s->out))
+		return EXIT_FAILED;
 	startpoints_find(&s->starts);
 	s->kallsyms = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
 	s->namer = namer_create(NAMER_LIMIT_MS);
@@ -207,6 +207,11 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 	if (!wire_get(msg->data, msg->size, &w, sizeof(w)))
 		return -EPROTO;
 	record_meta_fill(&s->meta, &s->opt->record, &w);
+	/* Again, since we are the user by now. */
+	if (outputs_check(&s->out)) {
+		s->status = EXIT_FAILED;
+		return -EACCES;
+	}
 	err = store_create(s->path, &s->meta, &s->store);
 	if (err) {
 		s->status = exit_status(err);

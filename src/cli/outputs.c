@@ -127,8 +127,7 @@ int outputs_check(const struct options *opt)
 		const struct output *out = &opt->outputs[i];
 		int err;
 
-		if (out->kind == OUTPUT_RECORDING || out->kind == OUTPUT_PNG ||
-		    !strcmp(out->path, "-"))
+		if (out->kind == OUTPUT_PNG || !strcmp(out->path, "-"))
 			continue;
 		err = outfile_check(out->path);
 		if (err) {

@@ -106,6 +106,9 @@ check 'under sudo: files belong to the user' \
 mkdir -m 755 ours
 run record 1 -F 99 -o ours/x.flame
 check "under sudo: what the user may not write is not written" fails 1
+run record 1 -F 99 -o theirs/y.flame -o ours/y.mp4
+check "under sudo: that is told before anything is recorded" fails 1
+check "and nothing is" [ ! -e theirs/y.flame ]
 unset SUDO_UID SUDO_GID
 
 run record 1 -p 4194000 -o x.flame
