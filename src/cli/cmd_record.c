@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +25,7 @@
 #include "store/writer.h"
 
 #define PROGRESS_NS (NS_PER_S / 5)
+#define FILM_NICE   10
 
 /* One recording, from the start of its processes to the files it leaves. */
 struct session {
@@ -383,20 +383,20 @@ static int finish_recording(struct session *s, int err)
 	return err ? err : e;
 }
 
-/* A machine in trouble needs its CPUs for other things than a film. */
+/*
+ * A machine in trouble needs its CPUs for other things than a film, but somebody waits for it. With
+ * two busy CPUs a film of 3 s by itself took over 100 s at nice 19 or SCHED_IDLE, 4 to 10 s at 10.
+ */
 static void yield_to_others(const struct session *s)
 {
-	struct sched_param none = {0};
-
 	if (!outputs_have_pictures(&s->out))
 		return;
-	setpriority(PRIO_PROCESS, 0, 19);
-	sched_setscheduler(0, SCHED_IDLE, &none);
+	if (getpriority(PRIO_PROCESS, 0) < FILM_NICE)
+		setpriority(PRIO_PROCESS, 0, FILM_NICE);
 	if (!s->is_temporary)
-		log_note(
-		    "making the film at idle priority; Ctrl-C skips it, and `flamelapse render "
-		    "%s -o FILE.mp4` makes it later",
-		    s->path);
+		log_note("making the film at low priority; Ctrl-C skips it, and `flamelapse render "
+			 "%s -o FILE.mp4` makes it later",
+			 s->path);
 }
 
 static void tell_nothing(const struct session *s, const char *filter)

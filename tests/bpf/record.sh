@@ -154,9 +154,11 @@ p=$!
 sleep 1.5
 kill -INT $p
 for _ in $(seq 100); do [ -e .two.mp4.part ] && break; sleep 0.05; done
+priority=$(cut -d ' ' -f 19,41 "/proc/$p/stat")
 kill -INT $p
 wait $p
 status=$?
+check 'the film is made at a low priority, but not when all others sleep only' [ "$priority" = '10 0' ]
 check 'a second Ctrl-C, while the film is made: at once' [ $status != 0 -a ! -e two.mp4 ]
 check 'a second Ctrl-C: the recording is whole' balanced two.flame
 
@@ -177,6 +179,8 @@ for i in $(seq "${KILLS:-20}"); do
 	rm -f "$tmp"/k.flame*
 	"$FLAMELAPSE" record -q -F 99 --interval 50ms -o "$tmp/k.flame" > /dev/null 2>&1 &
 	p=$!
+	# Half of them when it has begun to record, however long that takes.
+	for _ in $(seq $((i % 2 * 100))); do [ -e k.flame ] && break; sleep 0.05; done
 	sleep "0.$((3 + i % 6))$((i * 7 % 10))"
 	kill -9 $p
 	wait $p 2> /dev/null
