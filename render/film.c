@@ -40,8 +40,8 @@ static void describe(struct renderer *r)
 		 "scale %s, mode %s, window %u snapshots, theme %s, %dx%d",
 		 scale_names[s->opt.scale], mode_names[s->opt.mode], tl->window,
 		 theme_names[s->opt.theme], r->geo.width, r->geo.height);
-	snprintf(r->plan, sizeof(r->plan), "%.1f s of film in %u steps of %.2f s, %.1f × speed",
-		 (double)tl->length_ns / SECOND_NS, tl->n_steps,
+	snprintf(r->plan, sizeof(r->plan), "%.1f s of film in %u step%s of %.2f s, %.1f × speed",
+		 (double)tl->length_ns / SECOND_NS, tl->n_steps, tl->n_steps == 1 ? "" : "s",
 		 (double)tl->steps_ns / tl->n_steps / SECOND_NS, tl->speed);
 }
 

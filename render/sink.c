@@ -1,9 +1,9 @@
 #include "render/sink.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "base/log.h"
+#include "base/outfile.h"
 
 int sink_complain(const char *path, int err)
 {
@@ -16,17 +16,11 @@ int sink_complain(const char *path, int err)
 	case -ERANGE:
 		why = "images out of order of time";
 		break;
-	case -EBUSY:
-		why = "another process is writing it";
-		break;
-	case -ENOTSUP:
-		why = "it is a device or a pipe, not a file";
-		break;
 	case -EPIPE:
 		why = "whoever read it has gone";
 		break;
 	default:
-		why = strerror(-err);
+		why = outfile_why(err);
 	}
 	log_error("cannot write '%s': %s", path, why);
 	return err;

@@ -64,6 +64,21 @@ static size_t put(char *buf, const char *text, size_t len)
 	return len;
 }
 
+/* The path that is left of "a::<impl b>::c" is "a::c", of "<a as b>::c" it is "c". */
+static size_t add_to_path(char *buf, size_t n, char c)
+{
+	size_t colons = 0;
+
+	while (colons < n && buf[n - 1 - colons] == ':')
+		colons++;
+	if (c != ':' && colons >= 2 && colons == n)
+		n = 0;
+	if (c == ':' && colons == 2)
+		return n;
+	buf[n] = c;
+	return n + 1;
+}
+
 /* Drops what stands in <…> and (…), and what follows the parameters, but keeps "operator<". */
 static size_t without_arguments(const char *name, size_t len, char *buf, size_t cap)
 {
@@ -75,7 +90,9 @@ static size_t without_arguments(const char *name, size_t len, char *buf, size_t 
 		bool opens = c == '<' || c == '(';
 
 		if (opens && n >= 8 && !memcmp(buf + n - 8, "operator", 8)) {
-			while (i < len && n < cap && strchr("<=>()", name[i]))
+			size_t stop = i + (c == '(' ? 2 : 0);
+
+			while (i < len && n < cap && (i < stop || strchr("<=>", name[i])))
 				buf[n++] = name[i++];
 			i--;
 			continue;
@@ -84,13 +101,32 @@ static size_t without_arguments(const char *name, size_t len, char *buf, size_t 
 			break;
 		depth += opens;
 		if (!depth)
-			buf[n++] = c;
+			n = add_to_path(buf, n, c);
 		if ((c == '>' || c == ')') && depth && !(i && name[i - 1] == '-'))
 			depth--;
 	}
 	while (n && buf[n - 1] == ' ')
 		n--;
 	return n;
+}
+
+/*
+ * V8 calls code "JS:*function /path/file.js:3:19", where an anonymous function is nothing: the
+ * function then, and what is no such name stays whole.
+ */
+static const char *script_function(const char *name, size_t *len)
+{
+	size_t colon = 0, space = *len;
+
+	while (colon < *len && name[colon] >= 'A' && name[colon] <= 'z')
+		colon++;
+	while (space > colon && name[space - 1] != ' ')
+		space--;
+	if (colon + 2 >= space || name[colon] != ':' || !strchr("*~^+", name[colon + 1]) ||
+	    colon + 3 == space || name[*len - 1] < '0' || name[*len - 1] > '9')
+		return name;
+	*len = space - colon - 3;
+	return name + colon + 2;
 }
 
 /* The start of the last `parts` components, divided by "::", "." or "/". */
@@ -183,6 +219,9 @@ static size_t fit(const struct fitter *f, const char *name, size_t len, char *bu
 	char bare[512];
 	size_t n, at;
 
+	if (fits(f, name, len))
+		return put(buf, name, len);
+	name = script_function(name, &len);
 	if (fits(f, name, len))
 		return put(buf, name, len);
 	n = without_arguments(name, len, bare, sizeof(bare));

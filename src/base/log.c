@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/utf8.h"
+
 static bool quiet;
 static bool progress_open;
 
@@ -18,13 +20,13 @@ static void put(const char *end, const char *fmt, va_list ap)
 	if (progress_open)
 		n += sprintf(line + n, "%s", *end == '\r' ? "\r\033[K" : "\n");
 	n += sprintf(line + n, "flamelapse: ");
-	for (const char *p = raw; *p; p++) {
-		unsigned char c = *p;
+	for (const char *p = raw, *stop = raw + strlen(raw); p < stop;) {
+		size_t plain = utf8_plain(p, stop);
 
-		if (c < 0x20 || c == 0x7f)
-			n += sprintf(line + n, "\\x%02x", c);
-		else
-			line[n++] = c;
+		if (plain)
+			memcpy(line + n, p, plain);
+		n += plain ? plain : (size_t)sprintf(line + n, "\\x%02x", (unsigned char)*p);
+		p += plain ? plain : 1;
 	}
 	if (*end == '\n')
 		line[n++] = '\n';

@@ -61,15 +61,41 @@ static int open_locked(const char *temp)
 	}
 }
 
-int outfile_open(struct outfile *out, const char *path)
+const char *outfile_why(int err)
+{
+	return err == -EBUSY	 ? "another process is writing it"
+	       : err == -ENOTSUP ? "it is a device or a pipe, not a file"
+				 : strerror(-err);
+}
+
+/* What stands under the name must not be replaced by a file. */
+static int check_old(const char *path)
 {
 	struct stat st;
+
+	if (stat(path, &st) || S_ISREG(st.st_mode))
+		return 0;
+	return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
+}
+
+int outfile_check(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? xasprintf("%.*s/.", (int)(slash - path), path) : xstrdup(".");
+	int err = access(folder, W_OK | X_OK) ? -errno : 0;
+
+	free(folder);
+	return err ? err : check_old(path);
+}
+
+int outfile_open(struct outfile *out, const char *path)
+{
+	int fd = check_old(path);
 	char *temp;
-	int fd;
 
 	*out = (struct outfile){.fd = -1};
-	if (!stat(path, &st) && !S_ISREG(st.st_mode))
-		return S_ISDIR(st.st_mode) ? -EISDIR : -ENOTSUP;
+	if (fd)
+		return fd;
 	temp = temp_name(path);
 	fd = open_locked(temp);
 	if (fd < 0) {

@@ -15,7 +15,7 @@
  *
  * All return 0 or a negative errno and print nothing; -EBUSY means that another process is writing
  * this very file, -ENOTSUP that the name is a device, pipe or socket, which a rename would replace.
- *outfile_commit() calls outfile_abort() when it fails.
+ * outfile_commit() calls outfile_abort() when it fails.
  */
 struct outfile {
 	int fd;
@@ -23,6 +23,10 @@ struct outfile {
 };
 
 int outfile_open(struct outfile *out, const char *path);
+/* Whether it could be opened, as far as can be told without touching anything. */
+int outfile_check(const char *path);
+/* What to say of an error of these functions. */
+const char *outfile_why(int err);
 int outfile_commit(struct outfile *out);
 void outfile_abort(struct outfile *out);
 

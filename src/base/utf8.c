@@ -39,6 +39,14 @@ static bool is_unsafe(uint32_t c)
 	       (c >= 0xe0000 && c <= 0xe0fff) || (c >= 0xfff0 && c <= 0xfffb);
 }
 
+size_t utf8_plain(const char *p, const char *end)
+{
+	uint32_t c;
+	size_t n = utf8_decode(p, end, &c);
+
+	return n && c >= 0x20 && (c < 0x7f || c > 0x9f) && !is_unsafe(c) ? n : 0;
+}
+
 static void cut(struct strbuf *sb, size_t len)
 {
 	while (((unsigned char)sb->data[len] & 0xc0) == 0x80)
@@ -53,13 +61,14 @@ void utf8_add_clean(struct strbuf *sb, const char *name, size_t len)
 	size_t limit = sb->len + NAME_MAX_BYTES;
 
 	while (p < end && sb->len + (p - plain) <= limit) {
-		uint32_t c = (unsigned char)*p;
-		size_t n = utf8_decode(p, end, &c);
+		size_t n = utf8_plain(p, end);
+		uint32_t c;
 
-		if (n && c >= 0x20 && (c < 0x7f || c > 0x9f) && !is_unsafe(c)) {
+		if (n) {
 			p += n;
 			continue;
 		}
+		n = utf8_decode(p, end, &c);
 		strbuf_add(sb, plain, p - plain);
 		if (n <= 1)
 			strbuf_addf(sb, "\\x%02x", (unsigned char)*p);

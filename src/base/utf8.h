@@ -17,6 +17,9 @@
 
 void utf8_add_clean(struct strbuf *sb, const char *name, size_t len);
 
+/* How many bytes from p on are one character that needs no escape; 0: they need one. */
+size_t utf8_plain(const char *p, const char *end);
+
 /* Decodes one character of [p, end); returns its bytes, 0 where it is no valid UTF-8 (RFC 3629). */
 size_t utf8_decode(const char *p, const char *end, uint32_t *c_ret);
 

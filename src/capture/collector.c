@@ -58,6 +58,8 @@ struct run {
 	struct intake intake;
 	int epoll, timer, status, command_status, command_errno;
 	int64_t unix_offset_ns, boot_offset_ns;
+	uint32_t *cpu; /* those that were online when we last looked */
+	size_t n_cpus;
 	uint64_t expected, next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
 	uint64_t deadline_ns;			   /* UINT64_MAX: none */
 	bool stop, gone;
@@ -146,6 +148,68 @@ static void make_room(void *arg)
 	close_one(arg, 0, true);
 }
 
+/* --- CPUs that come online --- */
+
+static void watch(struct run *r, int fd, enum wake what)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
+
+	if (fd >= 0)
+		epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev);
+}
+
+static int sample_cpu(struct run *r, uint32_t cpu)
+{
+	struct events one = r->events;
+	int err;
+
+	/* A probe is hit on all of them. */
+	if ((r->opts->cpu >= 0 && r->opts->cpu != (int)cpu) || event_is_probe(&r->events.event))
+		return 0;
+	err = events_add_cpu(&r->events, cpu);
+	if (err)
+		return err;
+	one.fd = &r->events.fd[r->events.n - 1];
+	one.n = 1;
+	return sampler_attach(r->sampler, &one) ? -EPERM : events_enable(&one);
+}
+
+static void add_cpu(struct run *r, uint32_t cpu)
+{
+	int fd = sideband_add_cpu(r->sideband, cpu);
+	int err = fd < 0 ? fd : sample_cpu(r, cpu);
+
+	watch(r, fd, WAKE_SIDEBAND);
+	if (err)
+		log_warn("CPU %u came online, and cannot be sampled: %s", cpu, strerror(-err));
+	else
+		log_note("CPU %u came online: it is sampled from now on", cpu);
+}
+
+static bool was_online(const struct run *r, uint32_t cpu)
+{
+	for (size_t i = 0; i < r->n_cpus; i++)
+		if (r->cpu[i] == cpu)
+			return true;
+	return false;
+}
+
+static void follow_cpus(struct run *r)
+{
+	bool first = !r->cpu;
+	uint32_t *cpu;
+	size_t n;
+
+	if (events_online_cpus(&cpu, &n))
+		return;
+	for (size_t i = 0; i < n && !first; i++)
+		if (!was_online(r, cpu[i]))
+			add_cpu(r, cpu[i]);
+	free(r->cpu);
+	r->cpu = cpu;
+	r->n_cpus = n;
+}
+
 /* --- the loop --- */
 
 static void drain_sideband(struct run *r)
@@ -169,6 +233,8 @@ static void tick(struct run *r)
 		procs_sweep(r->intake.procs, now - KEEP_NS);
 		if (r->intake.unwinder)
 			unwinder_tick(r->intake.unwinder, now);
+		if (!r->stop_ns)
+			follow_cpus(r);
 		r->next_sweep_ns = now + SWEEP_NS;
 	}
 }
@@ -197,14 +263,6 @@ static void hear_main(struct run *r)
 			close(msg.fd);
 	}
 	r->gone |= err < 0;
-}
-
-static void watch(struct run *r, int fd, enum wake what)
-{
-	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
-
-	if (fd >= 0)
-		epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev);
 }
 
 static void set_timer(struct run *r, long every_ns)
@@ -359,6 +417,7 @@ static void open_loop(struct run *r)
 	watch(r, r->timer, WAKE_TIMER);
 	watch(r, chan_fd(r->out), WAKE_MAIN);
 	watch(r, r->command.pidfd, WAKE_COMMAND);
+	follow_cpus(r);
 	set_timer(r, TICK_NS);
 }
 
@@ -479,6 +538,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	unwinder_destroy(r.intake.unwinder);
 	sampler_destroy(r.sampler);
 	sideband_destroy(r.sideband);
+	free(r.cpu);
 	intake_deinit(&r.intake);
 	cutter_deinit(&r.cutter);
 	chan_destroy(r.out);

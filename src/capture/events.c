@@ -60,9 +60,11 @@ uint64_t events_rate_max(const struct capture_options *opts)
 {
 	if (opts->freq_hz)
 		return opts->freq_hz;
-	if (opts->event.kind == EVENT_CLOCK && opts->period)
-		return 1000000000 / opts->period + 1;
-	return 10000;
+	if (opts->event.kind != EVENT_CLOCK)
+		return 10000;
+	return 1000000000 /
+		   (opts->period > CAPTURE_PERIOD_MIN_NS ? opts->period : CAPTURE_PERIOD_MIN_NS) +
+	       1;
 }
 
 static struct perf_event_attr attr_of(const struct events *ev)
@@ -253,6 +255,12 @@ int events_open(struct events *ev, const struct capture_options *opts)
 	}
 	free(cpu);
 	return status;
+}
+
+int events_add_cpu(struct events *ev, uint32_t cpu)
+{
+	ev->fd = xreallocarray(ev->fd, ev->n + 1, sizeof(*ev->fd));
+	return open_one(ev, cpu);
 }
 
 void events_close(struct events *ev)

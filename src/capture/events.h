@@ -40,6 +40,10 @@ uint64_t events_rate_max(const struct capture_options *opts);
 
 /* Opens. Prints why not. enum capture_status. */
 int events_open(struct events *ev, const struct capture_options *opts);
+/* Opens one more, disabled, on a CPU that came online: the last of ev->fd. 0 or -errno. The event
+ * of a CPU that goes offline stays; the kernel has it count no more, not even when the CPU is back.
+ */
+int events_add_cpu(struct events *ev, uint32_t cpu);
 /* Accepts one that is zero, or only partly opened. */
 void events_close(struct events *ev);
 

@@ -207,6 +207,19 @@ struct sideband *sideband_create(void)
 	return NULL;
 }
 
+int sideband_add_cpu(struct sideband *sb, uint32_t cpu)
+{
+	size_t n = sb->n;
+	int err;
+
+	sb->fd = xreallocarray(sb->fd, n + 1, sizeof(*sb->fd));
+	sb->page = xreallocarray(sb->page, n + 1, sizeof(*sb->page));
+	err = open_one(sb, cpu);
+	if (err)
+		return err;
+	return sb->n > n ? sb->fd[n] : -ENODEV;
+}
+
 void sideband_destroy(struct sideband *sb)
 {
 	if (!sb)

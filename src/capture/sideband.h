@@ -40,6 +40,8 @@ struct sideband;
 
 /* Opens and starts all. NULL with errno. */
 struct sideband *sideband_create(void);
+/* Listens on a CPU that came online too. The descriptor to watch, or -errno. */
+int sideband_add_cpu(struct sideband *sb, uint32_t cpu);
 void sideband_destroy(struct sideband *sb);
 /* The descriptors to wait on. */
 const int *sideband_fds(const struct sideband *sb, size_t *n_ret);

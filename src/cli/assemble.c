@@ -154,6 +154,7 @@ static int take_module(struct assemble *a, const struct chan_msg *msg)
 {
 	struct wire_module w;
 	const char *path = (const char *)msg->data + sizeof(w);
+	struct build_id build_id;
 	struct code *c;
 	uint32_t name;
 
@@ -170,7 +171,10 @@ static int take_module(struct assemble *a, const struct chan_msg *msg)
 			   .module = dict_module(a->dict, name, w.build_id, w.build_id_size),
 			   .is_libc = startpoints_is_libc(a->starts, w.build_id, w.build_id_size,
 							  msg->fd)};
-	namer_add_module(a->namer, w.id, namer_kind(w.kind), dict_text(a->dict, name), msg->fd);
+	build_id.size = w.build_id_size;
+	memcpy(build_id.byte, w.build_id, w.build_id_size);
+	namer_add_module_of(a->namer, w.id, namer_kind(w.kind), dict_text(a->dict, name), &build_id,
+			    msg->fd);
 	forget_unnamed(a, w.id);
 	return 0;
 }

@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +22,7 @@
 #include "store/writer.h"
 
 #define PROGRESS_NS (NS_PER_S / 5)
+#define FILM_NICE   10
 
 /* One recording, from the start of its processes to the files it leaves. */
 struct session {
@@ -94,6 +94,11 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 	if (!wire_get(msg->data, msg->size, &w, sizeof(w)))
 		return -EPROTO;
 	record_meta_fill(&s->meta, &s->opt->record, &w);
+	/* Again, since we are the user by now. */
+	if (outputs_check(&s->out)) {
+		s->status = EXIT_FAILED;
+		return -EACCES;
+	}
 	err = store_create(s->path, &s->meta, &s->store);
 	if (err) {
 		s->status = exit_status(err);
@@ -232,6 +237,10 @@ static void tell_account(const struct session *s)
 	if (names.modules_failed)
 		log_warn("%zu files could not be read for names: their code is told by address",
 			 names.modules_failed);
+	if (names.modules_other)
+		log_warn("%zu files were replaced after they had been mapped: their code is told "
+			 "by address",
+			 names.modules_other);
 	if (s->end.sideband_lost)
 		log_warn("%llu records of process life were lost: some names may be missing",
 			 (unsigned long long)s->end.sideband_lost);
@@ -251,20 +260,31 @@ static int finish_recording(struct session *s, int err)
 	return err ? err : e;
 }
 
-/* A machine in trouble needs its CPUs for other things than a film. */
+/*
+ * A machine in trouble needs its CPUs for other things than a film, but somebody waits for it. With
+ * two busy CPUs a film of 3 s by itself took over 100 s at nice 19 or SCHED_IDLE, 4 to 10 s at 10.
+ */
 static void yield_to_others(const struct session *s)
 {
-	struct sched_param none = {0};
-
 	if (!outputs_have_pictures(&s->out))
 		return;
-	setpriority(PRIO_PROCESS, 0, 19);
-	sched_setscheduler(0, SCHED_IDLE, &none);
+	if (getpriority(PRIO_PROCESS, 0) < FILM_NICE)
+		setpriority(PRIO_PROCESS, 0, FILM_NICE);
 	if (!s->is_temporary)
-		log_note(
-		    "making the film at idle priority; Ctrl-C skips it, and `flamelapse render "
-		    "%s -o FILE.mp4` makes it later",
-		    s->path);
+		log_note("making the film at low priority; Ctrl-C skips it, and `flamelapse render "
+			 "%s -o FILE.mp4` makes it later",
+			 s->path);
+}
+
+static void tell_nothing(const struct session *s, const char *filter)
+{
+	if (*filter)
+		log_error("nothing was sampled with this filter: is what you asked for running?");
+	else if (s->total.expected)
+		log_error("nothing was sampled: all CPUs were idle, which -I samples too");
+	else
+		log_error("nothing was sampled: it was too short; give a longer duration, or a "
+			  "higher rate with -F");
 }
 
 static int make_outputs(struct session *s)
@@ -280,8 +300,7 @@ static int make_outputs(struct session *s)
 	}
 	lost = s->total.expected ? 100.0 * account_lost(&s->total) / s->total.expected : 0;
 	if (!s->total.taken) {
-		log_error("nothing was sampled%s: is what you asked for running?",
-			  *rec.meta.filter ? " with this filter" : "");
+		tell_nothing(s, rec.meta.filter);
 		status = EXIT_NOTHING;
 		/* Under a name that nobody chose, an empty recording is only in the way. */
 		if (s->out.outputs == s->default_output)
@@ -319,7 +338,10 @@ int cmd_record(const struct options *opt)
 	int err;
 
 	choose_outputs(&s);
-	s.status = sampling_start(&s.sampling, &opt->record, false);
+	/* Before a COMMAND runs in vain. Who may not sample shall be told of that first. */
+	s.status = !geteuid() && outputs_check(&s.out)
+		       ? EXIT_FAILED
+		       : sampling_start(&s.sampling, &opt->record, false);
 	if (s.status == EXIT_OK) {
 		err = run(&s);
 		if (err && s.status == EXIT_OK) {

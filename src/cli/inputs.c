@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/exit.h"
@@ -10,13 +11,15 @@
 #include "import/folded.h"
 #include "store/reader.h"
 
-/* Anything that is no text is a recording, or is called a damaged one. */
+/* A pipe is not looked into: what is read of it is gone. */
 static bool is_database(const char *path)
 {
 	static const char magic[] = "SQLite format 3";
 	char head[sizeof(magic)];
 	int fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
-	bool is = fd >= 0 && read(fd, head, sizeof(head)) == sizeof(head) &&
+	struct stat st;
+	bool is = fd >= 0 && !fstat(fd, &st) && S_ISREG(st.st_mode) &&
+		  read(fd, head, sizeof(head)) == sizeof(head) &&
 		  !memcmp(head, magic, sizeof(head));
 
 	if (fd >= 0)

@@ -6,6 +6,7 @@
 
 #include "base/exit.h"
 #include "base/log.h"
+#include "base/outfile.h"
 #include "export/folded.h"
 #include "export/stacks.h"
 #if RENDER
@@ -118,6 +119,23 @@ static int write_text(const struct options *opt, const struct output *out, struc
 
 	return out->kind == OUTPUT_FOLDED ? export_folded(rec, &style, out->path)
 					  : export_stacks(rec, &style, out->path);
+}
+
+int outputs_check(const struct options *opt)
+{
+	for (size_t i = 0; i < opt->n_outputs; i++) {
+		const struct output *out = &opt->outputs[i];
+		int err;
+
+		if (out->kind == OUTPUT_PNG || !strcmp(out->path, "-"))
+			continue;
+		err = outfile_check(out->path);
+		if (err) {
+			log_error("cannot write '%s': %s", out->path, outfile_why(err));
+			return exit_status(err);
+		}
+	}
+	return EXIT_OK;
 }
 
 int outputs_write(const struct options *opt, struct recording *rec)

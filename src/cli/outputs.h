@@ -11,6 +11,13 @@
  */
 int outputs_write(const struct options *opt, struct recording *rec);
 
+/*
+ * What can be told beforehand about the files to be made, as long as it costs nothing to be told:
+ * a missing folder, a name that is taken. Sequences, which make their folders, are left out.
+ * Returns an exit status; what is wrong was printed.
+ */
+int outputs_check(const struct options *opt);
+
 /* Whether it asks for pictures, which take their time. */
 bool outputs_have_pictures(const struct options *opt);
 

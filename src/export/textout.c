@@ -16,12 +16,10 @@ static bool is_stdout(const struct textout *out)
 
 static int failed(const struct textout *out, int err)
 {
-	if (err == -EBUSY)
-		log_error("cannot write '%s': another process is writing it", out->path);
-	else if (err && err != -EPIPE)
+	if (err && err != -EPIPE)
 		log_error("cannot write %s%s%s: %s", is_stdout(out) ? "to stdout" : "'",
 			  is_stdout(out) ? "" : out->path, is_stdout(out) ? "" : "'",
-			  strerror(-err));
+			  outfile_why(err));
 	return err;
 }
 

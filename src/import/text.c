@@ -2,16 +2,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "base/xalloc.h"
 
 #define READ_BYTES (1u << 20)
+/* How long a pipe may stay empty without a word. */
+#define PATIENCE_MS 1000
 
 int text_bad(const struct text *t, const char *fmt, ...)
 {
@@ -92,6 +96,28 @@ static int read_fd(struct text *t, int fd)
 	return err;
 }
 
+/* Opens without waiting: for a pipe that nobody writes to we wait too, but not without a word. */
+static int open_input(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	struct stat st;
+
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, &st) && S_ISFIFO(st.st_mode) && !poll(&p, 1, PATIENCE_MS)) {
+		log_note("waiting for somebody to write into '%s'; Ctrl-C ends that", path);
+		poll(&p, 1, -1);
+	}
+	if (fcntl(fd, F_SETFL, 0)) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
 int text_read_file(struct text *t, const char *path)
 {
 	int fd, err;
@@ -102,11 +128,10 @@ int text_read_file(struct text *t, const char *path)
 		t->name = "stdin";
 		return read_fd(t, STDIN_FILENO);
 	}
-	fd = open(path, O_RDONLY | O_CLOEXEC);
+	fd = open_input(path);
 	if (fd < 0) {
-		err = -errno;
-		log_error("cannot open '%s': %s", path, strerror(-err));
-		return err;
+		log_error("cannot open '%s': %s", path, strerror(-fd));
+		return fd;
 	}
 	err = read_fd(t, fd);
 	close(fd);

@@ -9,12 +9,14 @@
 
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "profile/dict.h"
 #include "symbols/ehframe.h"
 #include "symbols/ranges.h"
 #include "symbols/symtab.h"
 
 /* Above this a section is not read. The .strtab of a browser with debug symbols has 0.3 GB. */
 #define SECTION_MAX_BYTES (512u << 20)
+#define NOTES_MAX_BYTES	  (1u << 20)
 /* An entry point without symbol and without unwinding rules: as long as the C library's. */
 #define ENTRY_BYTES 64
 #define IS_PLT	    0x80000000u /* in the value of a range, beside the offset of the name */
@@ -33,6 +35,8 @@ struct elf_names {
 	struct strbuf text;
 	uint64_t entry;
 	bool has_entry;
+	size_t build_id_size;
+	uint8_t build_id[BUILD_ID_MAX];
 };
 
 /* What is needed only while reading. */
@@ -57,6 +61,30 @@ static bool in_segment(const struct elf_names *names, uint64_t vaddr)
 	return false;
 }
 
+/* The first one counts, as it does for the kernel. */
+static void read_notes(struct reader *rd, const GElf_Phdr *ph)
+{
+	struct elf_names *names = rd->names;
+	Elf_Type type = ph->p_align == 8 ? ELF_T_NHDR8 : ELF_T_NHDR;
+	Elf_Data *data;
+	size_t at = 0, name, desc;
+	GElf_Nhdr note;
+
+	if (names->build_id_size || ph->p_filesz > NOTES_MAX_BYTES)
+		return;
+	data = elf_getdata_rawchunk(rd->elf, ph->p_offset, ph->p_filesz, type);
+	while (data && (at = gelf_getnote(data, at, &note, &name, &desc)) > 0) {
+		const char *buf = data->d_buf;
+
+		if (note.n_type != NT_GNU_BUILD_ID || note.n_namesz != 4 ||
+		    memcmp(buf + name, "GNU", 4) || note.n_descsz > BUILD_ID_MAX)
+			continue;
+		memcpy(names->build_id, buf + desc, note.n_descsz);
+		names->build_id_size = note.n_descsz;
+		return;
+	}
+}
+
 static bool read_segments(struct reader *rd)
 {
 	struct elf_names *names = rd->names;
@@ -72,6 +100,8 @@ static bool read_segments(struct reader *rd)
 		if (!gelf_getphdr(rd->elf, i, &ph))
 			return false;
 		is_program |= ph.p_type == PT_INTERP;
+		if (ph.p_type == PT_NOTE)
+			read_notes(rd, &ph);
 		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X)
 			names->load[names->n_loads++] =
 			    (struct load){ph.p_offset, ph.p_filesz, ph.p_vaddr};
@@ -475,6 +505,12 @@ struct elf_place elf_names_find(const struct elf_names *names, uint64_t offset)
 	if (place.is_entry)
 		place.name = "_start";
 	return place;
+}
+
+const uint8_t *elf_names_build_id(const struct elf_names *names, size_t *size_ret)
+{
+	*size_ret = names->build_id_size;
+	return names->build_id;
 }
 
 size_t elf_names_bytes(const struct elf_names *names)

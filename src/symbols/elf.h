@@ -44,6 +44,9 @@ void elf_names_destroy(struct elf_names *names);
 /* The offset is that of a byte of code in the file. */
 struct elf_place elf_names_find(const struct elf_names *names, uint64_t offset);
 
+/* What the linker left in it to tell files apart (NT_GNU_BUILD_ID); size 0: nothing of use. */
+const uint8_t *elf_names_build_id(const struct elf_names *names, size_t *size_ret);
+
 /* Memory it holds. */
 size_t elf_names_bytes(const struct elf_names *names);
 

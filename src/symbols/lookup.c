@@ -26,8 +26,9 @@ struct demangled {
 struct lookup {
 	enum module_kind kind;
 	char *base; /* its name in the names of unnamed code */
+	struct build_id build_id;
 	int fd;
-	bool is_loaded;
+	bool is_loaded, is_other;
 	struct elf_names *elf;
 	struct kallsyms *kallsyms;
 	struct perfmap perfmap;
@@ -53,11 +54,13 @@ static char *base_name(const char *path)
 	return xstrndup(base, len);
 }
 
-struct lookup *lookup_create(enum module_kind kind, const char *path, int fd)
+struct lookup *lookup_create(enum module_kind kind, const char *path, const struct build_id *id,
+			     int fd)
 {
 	struct lookup *l = xcalloc(1, sizeof(*l));
 
 	l->kind = kind;
+	l->build_id = *id;
 	l->fd = fd;
 	if (kind == MODULE_KERNEL)
 		l->base = xstrdup("[kernel]");
@@ -94,6 +97,23 @@ static int open_vdso(void)
 	return fd;
 }
 
+/* Without a build-id where one is known, a file is another one too. */
+static void load_elf(struct lookup *l)
+{
+	const uint8_t *id;
+	size_t size;
+
+	l->elf = elf_names_create(l->fd);
+	if (!l->elf || !l->build_id.size)
+		return;
+	id = elf_names_build_id(l->elf, &size);
+	if (size == l->build_id.size && !memcmp(id, l->build_id.byte, size))
+		return;
+	l->is_other = true;
+	elf_names_destroy(l->elf);
+	l->elf = NULL;
+}
+
 int lookup_file(struct lookup *l)
 {
 	if (l->fd < 0 && l->kind == MODULE_VDSO)
@@ -105,7 +125,9 @@ int lookup_table(struct lookup *l, struct strbuf *table_ret)
 {
 	if ((l->kind != MODULE_ELF && l->kind != MODULE_VDSO) || lookup_file(l) < 0)
 		return -ENODATA;
-	return cfi_table(l->fd, table_ret);
+	if (l->build_id.size)
+		lookup_load(l);
+	return l->is_other ? -ESTALE : cfi_table(l->fd, table_ret);
 }
 
 void lookup_load(struct lookup *l)
@@ -118,7 +140,7 @@ void lookup_load(struct lookup *l)
 		return;
 	l->is_loaded = true;
 	if (l->kind == MODULE_ELF || l->kind == MODULE_VDSO)
-		l->elf = elf_names_create(l->fd);
+		load_elf(l);
 	else if (l->kind == MODULE_KERNEL)
 		l->kallsyms = kallsyms_create(l->fd);
 }
@@ -153,6 +175,11 @@ size_t lookup_bytes(const struct lookup *l)
 const char *lookup_base(const struct lookup *l)
 {
 	return l->base;
+}
+
+bool lookup_is_other(const struct lookup *l)
+{
+	return l->is_other;
 }
 
 bool lookup_is_hidden(const struct lookup *l)

@@ -33,8 +33,15 @@ struct lookup_name {
 	const char *module; /* of a kernel module or BPF program: "[ext4]", "[bpf]"; else "" */
 };
 
-/* Takes the descriptor; -1 for none. */
-struct lookup *lookup_create(enum module_kind kind, const char *path, int fd);
+/* What tells a file of a module from another under its name; size 0: nobody knows. */
+struct build_id {
+	uint8_t size, byte[BUILD_ID_MAX];
+};
+
+/* Takes the descriptor; -1 for none. A file with another build-id than one that is known is not
+ * read. */
+struct lookup *lookup_create(enum module_kind kind, const char *path, const struct build_id *id,
+			     int fd);
 void lookup_destroy(struct lookup *l);
 
 /* Reads the tables, or what a perf map has grown by. What cannot be read just has no names. */
@@ -53,6 +60,9 @@ struct lookup_name lookup_find(struct lookup *l, uint64_t offset, struct strbuf 
 
 /* What unnamed code of the module is called by: its file's name, "[kernel]", "[unknown]". */
 const char *lookup_base(const struct lookup *l);
+
+/* The file was read, and is another one. */
+bool lookup_is_other(const struct lookup *l);
 
 /* The kernel shows no addresses to whoever opened kallsyms. */
 bool lookup_is_hidden(const struct lookup *l);

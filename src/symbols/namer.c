@@ -171,14 +171,14 @@ void namer_remove_module(struct namer *namer, uint32_t id)
 	set_state(namer, id, STATE_NONE);
 }
 
-void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
-		      int fd)
+void namer_add_module_of(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
+			 const struct build_id *build_id, int fd)
 {
-	struct msg_add add = {.module = id, .kind = kind};
+	struct msg_add add = {.module = id, .kind = kind, .build_id = *build_id};
 	int err;
 
 	namer_remove_module(namer, id);
-	lookups_set(&namer->modules, id, lookup_create(kind, path, -1));
+	lookups_set(&namer->modules, id, lookup_create(kind, path, build_id, -1));
 	set_state(namer, id, STATE_NO_FILE);
 	if ((fd < 0 && kind != MODULE_VDSO) || !namer->ch)
 		return;
@@ -196,6 +196,12 @@ void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, c
 		lose_namer(namer, err);
 	else
 		set_state(namer, id, STATE_HAS_FILE);
+}
+
+void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
+		      int fd)
+{
+	namer_add_module_of(namer, id, kind, path, &(struct build_id){0}, fd);
 }
 
 /* Appends text and module to the text of all names; pointers are set when it has stopped growing.
@@ -231,7 +237,8 @@ static void name_plainly(struct namer *namer, uint32_t module, const uint64_t *o
 }
 
 /* The answer is not trusted. False where it is none to our question. */
-static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t first, size_t n)
+static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t first, size_t n,
+		       bool *is_other_ret)
 {
 	const char *p = msg->data, *end = p + msg->size;
 	struct msg_names head;
@@ -260,6 +267,7 @@ static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t f
 		p += m.text_size + m.module_size;
 	}
 	namer->stats.kernel_hidden |= head.is_hidden != 0;
+	*is_other_ret = head.is_other;
 	return true;
 }
 
@@ -286,6 +294,16 @@ static bool ask_once(struct namer *namer, uint32_t type, const void *data, size_
 	return false;
 }
 
+/* What it told of the code was told without the file, and so is what comes. */
+static void give_file_up(struct namer *namer, uint32_t module)
+{
+	set_state(namer, module, STATE_FAILED);
+	if (namer->stats.modules_other++ < WARNINGS_MAX)
+		log_warn("no names for the code of '%s': the file at its path is another one by "
+			 "now, with another build-id",
+			 lookup_base(lookups_get(&namer->modules, module)));
+}
+
 /* Asks the worker. False where it has no answer for this module. */
 static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, size_t first,
 		size_t n)
@@ -293,6 +311,7 @@ static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, si
 	struct msg_resolve head = {.module = module, .n = n};
 	size_t text_len = namer->text.len;
 	struct chan_msg msg;
+	bool is_other;
 
 	strbuf_clear(&namer->raw);
 	strbuf_add(&namer->raw, &head, sizeof(head));
@@ -301,8 +320,11 @@ static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, si
 		return false;
 	if (msg.fd >= 0)
 		close(msg.fd);
-	if (msg.type == MSG_NAMES && take_names(namer, &msg, first, n))
+	if (msg.type == MSG_NAMES && take_names(namer, &msg, first, n, &is_other)) {
+		if (is_other)
+			give_file_up(namer, module);
 		return true;
+	}
 	namer->text.len = text_len;
 	give_module_up(namer, module);
 	return false;

@@ -38,6 +38,7 @@ struct name {
 
 struct namer_stats {
 	size_t modules_failed;	/* given up, since a worker died or hung over them */
+	size_t modules_other;	/* had a file of another build-id than theirs */
 	size_t modules_no_file; /* more files than RLIMIT_NOFILE (hard) permits */
 	bool is_dead;		/* the namer's processes are gone: no more names */
 	bool kernel_hidden;	/* kernel.kptr_restrict hides the kernel's addresses */
@@ -56,6 +57,10 @@ void namer_destroy(struct namer *namer);
  */
 void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
 		      int fd);
+/* The same where the build-id of what runs is known: no names come from a file that has another
+ * one. */
+void namer_add_module_of(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
+			 const struct build_id *build_id, int fd);
 /* Closes the module's descriptor and frees its tables, when the last process that had it ended. */
 void namer_remove_module(struct namer *namer, uint32_t id);
 

@@ -62,7 +62,7 @@ static void change_modules(struct lookups *modules, const struct chan_msg *msg)
 	if (msg->type == MSG_ADD && msg->size >= sizeof(add)) {
 		memcpy(&add, msg->data, sizeof(add));
 		path = xstrndup((const char *)msg->data + sizeof(add), msg->size - sizeof(add));
-		l = lookup_create(add.kind, path, msg->fd);
+		l = lookup_create(add.kind, path, &add.build_id, msg->fd);
 		free(path);
 	} else if (msg->type == MSG_REMOVE && msg->size >= sizeof(add.module)) {
 		memcpy(&add.module, msg->data, sizeof(add.module));
@@ -141,6 +141,7 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 	lookup_load(l);
 	head.n = ask.n;
 	head.is_hidden = lookup_is_hidden(l);
+	head.is_other = lookup_is_other(l);
 	strbuf_clear(&w->reply);
 	strbuf_add(&w->reply, &head, sizeof(head));
 	for (uint32_t i = 0; i < ask.n; i++) {

@@ -4,6 +4,8 @@
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "symbols/lookup.h"
+
 /*
  * The namer's side of the socket: a supervisor that holds the descriptors of all modules and
  * parses nothing, and a worker, its child, that parses. Both run confined, and neither opens files.
@@ -38,6 +40,7 @@ enum {
 
 struct msg_add {
 	uint32_t module, kind;
+	struct build_id build_id;
 };
 
 struct msg_resolve {
@@ -46,7 +49,8 @@ struct msg_resolve {
 
 struct msg_names {
 	uint32_t n;
-	uint32_t is_hidden; /* kernel addresses are all zero */
+	uint16_t is_hidden; /* kernel addresses are all zero */
+	uint16_t is_other;  /* the file is not the one with the module's build-id */
 };
 
 struct msg_name {

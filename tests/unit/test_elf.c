@@ -1,3 +1,4 @@
+#include "capture/startpoints.h"
 #include "symbols/elf.h"
 #include "tests/test.h"
 
@@ -333,6 +334,26 @@ TEST(the_c_library)
 	CHECK(!strncmp(name_at(names, w.offset), "gnu_get_libc_version", 20));
 	CHECK(elf_names_find(names, w.offset).has_function);
 	CHECK_EQ(elf_names_find(names, w.offset + 1).function, w.vaddr);
+	elf_names_destroy(names);
+}
+
+/* Against what the running libc has in its memory. */
+TEST(the_build_id)
+{
+	struct made m = {.class = ELFCLASS64, .data = ELFDATA2LSB, .type = ET_DYN, .sym = some};
+	struct elf_names *names = made_names(&m);
+	struct startpoints here;
+	const uint8_t *id;
+	size_t size;
+	struct where w = where_is(dlsym(RTLD_NEXT, "gnu_get_libc_version"));
+
+	id = elf_names_build_id(names, &size);
+	CHECK(id && size == 0);
+	elf_names_destroy(names);
+	startpoints_find(&here);
+	names = names_of(w.path);
+	id = elf_names_build_id(names, &size);
+	CHECK(size > 0 && size == here.build_id_size && !memcmp(id, here.build_id, size));
 	elf_names_destroy(names);
 }
 

@@ -1,3 +1,4 @@
+#include "symbols/elf.h"
 #include "symbols/namer.h"
 #include "symbols/supervisor.h"
 #include "tests/test.h"
@@ -136,6 +137,56 @@ static void add_self(struct namer *namer, uint32_t id)
 #define CHECK_SELF(namer, id)                                                                      \
 	CHECK_STR(name_at(namer, id, offset_of((uintptr_t)a_function_here) + 1).text,              \
 		  "a_function_here")
+
+static struct build_id build_id_of_self(void)
+{
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct elf_names *names = elf_names_create(fd);
+	struct build_id id = {0};
+	const uint8_t *byte;
+	size_t size;
+
+	close(fd);
+	CHECK(names);
+	byte = elf_names_build_id(names, &size);
+	memcpy(id.byte, byte, size);
+	id.size = size;
+	elf_names_destroy(names);
+	return id;
+}
+
+TEST(a_file_of_another_build_id_has_no_names)
+{
+	struct namer *namer = namer_create(NAMER_LIMIT_MS);
+	uint64_t at = offset_of((uintptr_t)a_function_here) + 1;
+	struct build_id id = build_id_of_self(), longer = id, other = id;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	char plain[64];
+
+	CHECK(namer && fd >= 0 && id.size > 0 && id.size < BUILD_ID_MAX + 1);
+	longer.size--;
+	other.byte[id.size - 1]++;
+	snprintf(plain, sizeof(plain), "program+0x%llx", (unsigned long long)at);
+	namer_add_module_of(namer, 1, MODULE_ELF, "/opt/program", &id, fd);
+	namer_add_module_of(namer, 2, MODULE_ELF, "/opt/program", &longer, fd);
+	namer_add_module_of(namer, 3, MODULE_ELF, "/opt/program", &other, fd);
+	CHECK_SELF(namer, 1);
+	CHECK_EQ(namer_stats(namer).modules_other, 0);
+	for (int i = 0; i < 2; i++) {
+		struct name name = name_at(namer, 2, at);
+
+		CHECK_STR(name.text, plain);
+		CHECK(name.kind == FRAME_UNNAMED);
+		CHECK_STR(name_at(namer, 3, at).text, plain);
+	}
+	CHECK_EQ(namer_stats(namer).modules_other, 2);
+	CHECK_EQ(namer_stats(namer).modules_failed, 0);
+	/* The right file is found later. */
+	namer_add_module_of(namer, 3, MODULE_ELF, "/opt/program", &id, fd);
+	CHECK_SELF(namer, 3);
+	close(fd);
+	namer_destroy(namer);
+}
 
 TEST(each_kind_of_module)
 {
@@ -307,15 +358,17 @@ TEST(a_worker_that_dies_over_its_request_is_given_it_once_more)
 		_exit(0);
 	}
 	CHECK_SELF(namer, 1);
-	CHECK(only_child(supervisor) != worker);
 	CHECK_EQ(namer_stats(namer).modules_failed, 0);
 	CHECK(waitpid(helper, NULL, 0) == helper);
+	/* Its socket is closed a while before it is no process any more. */
+	CHECK(is_gone(worker));
+	CHECK(only_child(supervisor) != worker);
 	namer_destroy(namer);
 }
 
 TEST(a_module_that_hangs_is_given_up)
 {
-	struct namer *namer = namer_create(300);
+	struct namer *namer = namer_create(2000);
 	pid_t supervisor = only_child(getpid()), worker;
 
 	add_self(namer, 1);

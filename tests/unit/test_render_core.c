@@ -48,6 +48,26 @@ TEST(labels_get_shorter_form_by_form)
 	CHECK_STR(fitted("org.example.Service.handle", 14), "Service.handle");
 }
 
+TEST(labels_of_rust_and_script_functions)
+{
+	const char *rust = "hashbrown::rustc_entry::<impl hashbrown::map::HashMap<K,V>>::entry";
+	const char *script = "JS:*sortStuff /tmp/real/load.js:3:19";
+
+	CHECK_STR(fitted(rust, 30), "hashbrown::rustc_entry::entry");
+	CHECK_STR(fitted(rust, 20), "rustc_entry::entry");
+	CHECK_STR(fitted(rust, 17), "entry");
+	CHECK_STR(fitted("<words::B as words::Step>::run", 20), "run");
+	CHECK_STR(fitted("(anonymous namespace)::run(int)", 20), "run");
+	CHECK_STR(fitted("std::operator<(int, int)", 20), "std::operator<");
+	CHECK_STR(fitted(script, 36), script);
+	CHECK_STR(fitted(script, 35), "sortStuff");
+	CHECK_STR(fitted(script, 8), "sortStu…");
+	CHECK_STR(fitted("JS:~get size node:net:3:19", 25), "get size");
+	CHECK_STR(fitted("LazyCompile:* /tmp/load.js:3:19", 20), "load.js:3:19");
+	CHECK_STR(fitted("A:", 1), "");
+	CHECK_STR(fitted("A:*", 2), "");
+}
+
 TEST(labels_have_at_most_sixty_cells)
 {
 	char name[400];
