@@ -52,6 +52,7 @@ struct assemble {
 	struct index place_ix;
 	uint32_t *pending; /* places without a name yet */
 	size_t n_pending, cap_pending;
+	uint64_t n_truncated[UNWIND_ENDS];
 	uint32_t truncated[UNWIND_ENDS]; /* frame, by how the unwinding ended; 0: not needed yet */
 	uint64_t seed;
 	struct strbuf text;
@@ -289,6 +290,16 @@ static bool is_start(const struct assemble *a, const struct place *p, const stru
 				  startpoints_match(a->starts, p->offset + 1));
 }
 
+/* The C library's own name for the place, which a stripped one does not tell (glibc 2.34). */
+static const char *start_name(const struct assemble *a, const struct place *p)
+{
+	if (!p->module || !a->code[p->module].is_libc)
+		return NULL;
+	return p->offset + 1 == a->starts->main.returns	    ? "__libc_start_call_main"
+	       : p->offset + 1 == a->starts->thread.returns ? "start_thread"
+							    : NULL;
+}
+
 static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *offset, size_t n)
 {
 	uint32_t module = a->place[id[0]].module;
@@ -297,7 +308,12 @@ static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *off
 	for (size_t i = 0; i < n; i++) {
 		struct place *p = &a->place[id[i]];
 		enum frame_kind kind = name[i].kind;
-		uint32_t text = dict_string(a->dict, name[i].text, strlen(name[i].text)), of = 0;
+		const char *known = kind == FRAME_UNNAMED ? start_name(a, p) : NULL;
+		uint32_t text = known ? dict_string(a->dict, known, strlen(known))
+				      : dict_string(a->dict, name[i].text, strlen(name[i].text));
+		uint32_t of = 0;
+
+		kind = known ? FRAME_USER : kind;
 
 		if (module != KERNEL)
 			of = a->code[module].module;
@@ -404,23 +420,28 @@ static uint32_t push(struct assemble *a, uint32_t node, uint32_t module, uint64_
 	return dict_node(a->dict, node, a->place[find_place(a, module, offset)].frame);
 }
 
-/* The frame under which a stack stands that ends too early, and why it does. */
+static const char *const why[UNWIND_ENDS] = {
+    [UNWIND_BY_POINTERS] = FRAME_TRUNCATED,
+    [UNWIND_COMPLETE] = "[truncated: mapping unknown]",
+    [UNWIND_TOO_DEEP] = "[truncated: too deep]",
+    [UNWIND_NO_PROCESS] = "[truncated: process just born]",
+    [UNWIND_NO_MAPPING] = "[truncated: not in known code]",
+    [UNWIND_NO_TABLE] = "[truncated: unwind table not ready]",
+    [UNWIND_NO_RULE] = "[truncated: no unwind rule]",
+    [UNWIND_HARD_RULE] = "[truncated: unwind rule too complex]",
+    [UNWIND_UNREADABLE] = "[truncated: stack unreadable]",
+    [UNWIND_BAD_POINTER] = "[truncated: bad frame pointer]",
+};
+
+uint64_t assemble_truncated(const struct assemble *a, enum unwind_end end, const char **why_ret)
+{
+	*why_ret = why[end];
+	return a->n_truncated[end];
+}
+
+/* The frame under which a stack stands that ends too early. */
 static uint32_t truncated(struct assemble *a, enum unwind_end end)
 {
-	static const char *const why[UNWIND_ENDS] = {
-	    [UNWIND_BY_POINTERS] = FRAME_TRUNCATED,
-	    [UNWIND_COMPLETE] = "[truncated: mapping unknown]",
-	    [UNWIND_TOO_DEEP] = "[truncated: too deep]",
-	    [UNWIND_NO_PROCESS] = "[truncated: process just born]",
-	    [UNWIND_NO_MAPPING] = "[truncated: not in known code]",
-	    [UNWIND_NO_TABLE] = "[truncated: unwind table not ready]",
-	    [UNWIND_NO_RULE] = "[truncated: no unwind rule]",
-	    [UNWIND_HARD_RULE] = "[truncated: unwind rule too complex]",
-	    [UNWIND_UNREADABLE] = "[truncated: stack unreadable]",
-	    [UNWIND_BAD_POINTER] = "[truncated: bad frame pointer]",
-	};
-
-	end = end < UNWIND_ENDS ? end : UNWIND_BY_POINTERS;
 	if (!a->truncated[end])
 		a->truncated[end] =
 		    1 +
@@ -444,8 +465,12 @@ static uint32_t make_node(struct assemble *a, const struct wire_stack_view *v)
 		a->part.complete += s->count;
 	else
 		a->part.truncated += s->count;
-	if (!complete && !kernel_only)
-		node = dict_node(a->dict, node, truncated(a, s->end));
+	if (!complete && !kernel_only) {
+		enum unwind_end end = s->end < UNWIND_ENDS ? s->end : UNWIND_BY_POINTERS;
+
+		a->n_truncated[end] += s->count;
+		node = dict_node(a->dict, node, truncated(a, end));
+	}
 	for (size_t i = n_user; i-- > 0;) {
 		struct wire_frame f = wire_user_frame(v, i);
 

@@ -38,6 +38,9 @@ void assemble_destroy(struct assemble *a);
 int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *process_ret,
 		   uint32_t *node_ret);
 
+/* How many samples had stacks that ended so, of those that are truncated. */
+uint64_t assemble_truncated(const struct assemble *a, enum unwind_end end, const char **why_ret);
+
 int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snapshot *ret);
 
 #endif

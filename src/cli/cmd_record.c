@@ -18,6 +18,7 @@
 #include "cli/outputs.h"
 #include "cli/record_meta.h"
 #include "cli/sampling.h"
+#include "profile/kind.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
@@ -204,6 +205,31 @@ static int run(struct session *s)
 	return err;
 }
 
+static void tell_stacks(const struct session *s)
+{
+	const struct account *a = &s->total;
+	struct strbuf sb = {0};
+	const char *why;
+
+	for (int i = 0; i < UNWIND_ENDS; i++) {
+		uint64_t n = assemble_truncated(s->sampling.assemble, i, &why);
+		size_t len;
+
+		if (!n)
+			continue;
+		why = kind_truncated_why(why, &len);
+		strbuf_addf(&sb, "%s%.*s %llu", sb.len ? ", " : " (", (int)len, why,
+			    (unsigned long long)n);
+	}
+	if (sb.len)
+		strbuf_addc(&sb, ')');
+	if (a->taken)
+		log_note("stacks: %llu complete, %llu truncated%s, %llu of the kernel alone",
+			 (unsigned long long)a->complete, (unsigned long long)a->truncated,
+			 strbuf_str(&sb), (unsigned long long)a->kernel_only);
+	strbuf_deinit(&sb);
+}
+
 /* The account, whole: whoever reads it can add it up. */
 static void tell_account(const struct session *s)
 {
@@ -226,6 +252,7 @@ static void tell_account(const struct session *s)
 		 !s->ended || a->expected == s->end.expected
 		     ? ""
 		     : ": DOES NOT ADD UP with the kernel's count");
+	tell_stacks(s);
 	if (s->end.beyond_bounds)
 		log_warn("%llu processes, mappings or modules were more than are kept: their code "
 			 "has no names",

@@ -6,6 +6,7 @@
 
 #include "base/xalloc.h"
 #include "export/load.h"
+#include "profile/kind.h"
 
 /* Counts of the whole recording, by node and then by frame. */
 struct sums {
@@ -93,6 +94,27 @@ static void take_top(struct summary *s, struct dict *d, const struct sums *sums)
 	free(row);
 }
 
+static int by_total(const void *pa, const void *pb)
+{
+	const struct summary_row *a = pa, *b = pb;
+
+	if (a->total != b->total)
+		return a->total > b->total ? -1 : 1;
+	return a->frame < b->frame ? -1 : a->frame > b->frame;
+}
+
+static void take_truncated(struct summary *s, struct dict *d, const struct sums *sums)
+{
+	size_t len;
+
+	for (uint32_t i = 0; i < d->n_frames && s->n_truncated < SUMMARY_TRUNCATED; i++)
+		if (d->frame[i].kind == FRAME_MARK && sums->total[i] &&
+		    kind_truncated_why(dict_frame_name(d, i), &len))
+			s->truncated[s->n_truncated++] =
+			    (struct summary_row){i, sums->self[i], sums->total[i]};
+	qsort(s->truncated, s->n_truncated, sizeof(*s->truncated), by_total);
+}
+
 static void take_functions(struct summary *s, struct dict *d, const struct sums *sums)
 {
 	for (uint32_t i = d->n_nodes; i-- > 0;) {
@@ -110,6 +132,7 @@ static void take_functions(struct summary *s, struct dict *d, const struct sums 
 		s->unknown_self += sums->self[i];
 	}
 	take_top(s, d, sums);
+	take_truncated(s, d, sums);
 }
 
 static void take_times(struct summary *s)

@@ -16,7 +16,8 @@
  * The recording is borrowed and must live as long; there is nothing to free. Shares are of the
  *samples taken.
  */
-#define SUMMARY_TOP 10
+#define SUMMARY_TOP	  10
+#define SUMMARY_TRUNCATED 16
 
 /* A function: `self` samples in which it ran, `total` in which it was on the stack, once for each
  * however often it called itself. */
@@ -35,6 +36,10 @@ struct summary {
 	double cpus_mean, cpus_peak; /* cpus_peak: of a snapshot */
 	size_t n_top;
 	struct summary_row top[SUMMARY_TOP]; /* by self */
+	/* Frames under which truncated stacks stand, by what stands on them (kind_truncated_why).
+	 */
+	size_t n_truncated;
+	struct summary_row truncated[SUMMARY_TRUNCATED];
 };
 
 /* Reads each snapshot once. 0, or a negative errno after one line: -EBADMSG where damaged. */

@@ -1,8 +1,11 @@
 #include "export/summary_json.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/timespan.h"
+#include "base/xalloc.h"
+#include "profile/kind.h"
 
 static const char *const kind_names[FRAME_KINDS] = {
     [FRAME_USER] = "user",	 [FRAME_KERNEL] = "kernel",   [FRAME_JIT] = "jit",
@@ -67,6 +70,19 @@ static void add_host(const struct summary *s, struct strbuf *out)
 	add_string(out, "arch", m->arch);
 }
 
+static void add_why(const struct summary *s, const struct summary_row *row, const char *before,
+		    struct strbuf *out)
+{
+	size_t len;
+	const char *why = kind_truncated_why(dict_frame_name(&s->rec->dict, row->frame), &len);
+	char *word = xstrndup(why, len);
+
+	strbuf_adds(out, before);
+	strbuf_add_json(out, word);
+	strbuf_addf(out, ": %llu", (unsigned long long)row->total);
+	free(word);
+}
+
 static void add_samples(const struct summary *s, struct strbuf *out)
 {
 	const struct account *a = &s->rec->total;
@@ -86,9 +102,12 @@ static void add_samples(const struct summary *s, struct strbuf *out)
 		strbuf_adds(out, "null}");
 	strbuf_addf(out,
 		    ",\n  \"stacks\": {\"distinct\": %zu, \"complete\": %llu, \"truncated\": %llu, "
-		    "\"kernel_only\": %llu}",
+		    "\"kernel_only\": %llu, \"truncated_by\": {",
 		    s->distinct, (unsigned long long)a->complete, (unsigned long long)a->truncated,
 		    (unsigned long long)a->kernel_only);
+	for (size_t i = 0; i < s->n_truncated; i++)
+		add_why(s, &s->truncated[i], i ? ", " : "", out);
+	strbuf_adds(out, "}}");
 	add_number(out, "unknown_frames", true, s->unknown_frames);
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/timespan.h"
 #include "base/utf8.h"
+#include "profile/kind.h"
 
 #define NAME_COLUMNS 44
 /* From here on truncated stacks spoil the picture. */
@@ -134,7 +135,15 @@ static void add_stacks(const struct summary *s, struct strbuf *out)
 	if (a->kernel_only)
 		strbuf_addf(out, ", %.1f %% kernel only", percent(a->kernel_only, a->taken));
 	strbuf_addf(out, " (%zu distinct)\n", s->distinct);
-	if (truncated >= MANY_TRUNCATED_PERCENT)
+	for (size_t i = 0; i < s->n_truncated; i++) {
+		size_t len;
+		const char *why =
+		    kind_truncated_why(dict_frame_name(&s->rec->dict, s->truncated[i].frame), &len);
+
+		strbuf_addf(out, "Truncated  %.1f %%: %.*s\n",
+			    percent(s->truncated[i].total, a->taken), (int)len, why);
+	}
+	if (truncated >= MANY_TRUNCATED_PERCENT && !strcmp(s->rec->meta.unwinder, "frame pointers"))
 		strbuf_adds(
 		    out, "           Truncated stacks lack callers: build programs and libraries "
 			 "with\n           -fno-omit-frame-pointer to see them\n");

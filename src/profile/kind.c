@@ -29,11 +29,23 @@ static bool is_unnamed(const char *s, size_t len)
 	return at > 1 && is_hex(s + at, len - at);
 }
 
+#define BEGIN "[truncated: "
+
 static bool is_truncated_why(const char *s, size_t n)
 {
-	static const char begin[] = "[truncated: ";
+	return n > sizeof(BEGIN) && !memcmp(s, BEGIN, sizeof(BEGIN) - 1) && s[n - 1] == ']';
+}
 
-	return n > sizeof(begin) && !memcmp(s, begin, sizeof(begin) - 1) && s[n - 1] == ']';
+const char *kind_truncated_why(const char *name, size_t *len_ret)
+{
+	size_t n = strlen(name);
+
+	if (is_truncated_why(name, n)) {
+		*len_ret = n - sizeof(BEGIN);
+		return name + sizeof(BEGIN) - 1;
+	}
+	*len_ret = strlen("no known start");
+	return strcmp(name, FRAME_TRUNCATED) ? NULL : "no known start";
 }
 
 enum frame_kind kind_of_name(const char *s, size_t *len)

@@ -31,4 +31,8 @@ enum frame_kind kind_of_name(const char *s, size_t *len);
 /* "_[k]" and so on; "" where a kind has none. */
 const char *kind_suffix(enum frame_kind kind);
 
+/* Why the stacks under a frame of this name are truncated: a part of it of *len_ret bytes, or a
+ * word of ours; NULL where it is no such frame. */
+const char *kind_truncated_why(const char *name, size_t *len_ret);
+
 #endif

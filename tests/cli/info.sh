@@ -20,7 +20,7 @@ check "host and CPUs" grep -q '^Host  *web1, 4 CPUs$' out
 check "the time" grep -q '2025-11-20T14:03:27.250Z, for 1.5 s: 2 snapshots' out
 check "CPUs busy, mean and peak" grep -q '0.67 on average, 1.00 at most, of 4' out
 check "the sum" grep -q '= 100 expected' out
-check "truncated stacks, and the way out" grep -q -e -fno-omit-frame-pointer out
+check "truncated stacks, and why" grep -q '^Truncated  50.0 %: no known start$' out
 check "the function that ran" grep -q '^ 40.0 %   40.0 %  loop$' out
 check "80 columns" sh -c "! grep -qE '.{81}' out"
 
@@ -33,7 +33,8 @@ if command -v jq > /dev/null; then
 	holds '.host == "web1" and .command == null and .command_status == null' out.json
 	holds '.samples | .expected == .taken + .idle + .filtered + ([.lost[]] | add)' out.json
 	holds '.samples | .taken == 100 and .undelivered == null' out.json
-	holds '.stacks == {distinct: 3, complete: 50, truncated: 50, kernel_only: 0}' out.json
+	holds '.stacks == {distinct: 3, complete: 50, truncated: 50, kernel_only: 0,
+		truncated_by: {"no known start": 50}}' out.json
 	holds '.stacks.distinct == 3 and .unknown_frames == 1' out.json
 	holds '[.top[].name] == ["x+0x12", "loop", "vfs_read"]' out.json
 	holds '.top[1] | .self == 40 and .total == 40 and .self_share == 0.4' out.json

@@ -89,7 +89,8 @@ TEST(json)
 	    "\"lost\": {\"ring_full\": 1, \"ring_busy\": 0, \"hash_storage\": 0, "
 	    "\"stack_storage\": 0, \"missing\": 5, \"backlog\": 0}, \"undelivered\": 3},\n"
 	    "  \"stacks\": {\"distinct\": 4, \"complete\": 40, \"truncated\": 12, "
-	    "\"kernel_only\": 8},\n  \"unknown_frames\": 1,\n  \"top\": [\n"
+	    "\"kernel_only\": 8, \"truncated_by\": {\"no known start\": 10}},\n  "
+	    "\"unknown_frames\": 1,\n  \"top\": [\n"
 	    "    {\"name\": \"ext4_write\", \"module\": \"/lib/ext4.ko\", \"kind\": \"kernel\", "
 	    "\"self\": 30, \"total\": 30, \"self_share\": 0.500000},\n"
 	    "    {\"name\": \"f\", \"module\": null, \"kind\": \"user\", "
@@ -122,6 +123,7 @@ TEST(text)
 	    "           = 100 expected; the kernel did not deliver 3 more\n"
 	    "\n"
 	    "Stacks     66.7 % complete, 20.0 % truncated, 13.3 % kernel only (4 distinct)\n"
+	    "Truncated  16.7 %: no known start\n"
 	    "           Truncated stacks lack callers: build programs and libraries with\n"
 	    "           -fno-omit-frame-pointer to see them\n"
 	    "Unnamed    1 function, running in 16.7 % of samples\n"
@@ -161,7 +163,8 @@ TEST(nothing_known_and_nothing_sampled)
 	    "\"lost\": {\"ring_full\": 0, \"ring_busy\": 0, \"hash_storage\": 0, "
 	    "\"stack_storage\": 0, \"missing\": 0, \"backlog\": 0}, \"undelivered\": null},\n"
 	    "  \"stacks\": {\"distinct\": 0, \"complete\": 0, \"truncated\": 0, "
-	    "\"kernel_only\": 0},\n  \"unknown_frames\": 0,\n  \"top\": []\n}\n");
+	    "\"kernel_only\": 0, \"truncated_by\": {}},\n  \"unknown_frames\": 0,\n  \"top\": "
+	    "[]\n}\n");
 	recording_deinit(&rec);
 }
 
