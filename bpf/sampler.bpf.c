@@ -414,6 +414,7 @@ static __always_inline int take_sample(void *ctx, const _Bool by_tables)
 	s->r.cpu = bpf_get_smp_processor_id();
 	s->r.flags = flags;
 	s->r.n_user = n_user;
+	s->r.cgroup = bpf_get_current_cgroup_id();
 	bpf_get_current_comm(s->r.comm, sizeof(s->r.comm));
 	submit(slot, s, sizeof(s->r) + (u64)(n_kernel + n_user) * sizeof(*s->addr));
 	return 0;

@@ -42,6 +42,7 @@ struct sampler_record {
 	__u16 cpu;
 	__u16 flags; /* enum sampler_flag, enum unwind_end << SAMPLER_END_SHIFT */
 	__u16 n_kernel, n_user;
+	__u64 cgroup;  /* id, of version 2 */
 	char comm[16]; /* of the thread */
 };
 
@@ -75,7 +76,7 @@ struct sampler_slot {
 	__u64 unused;
 };
 
-_Static_assert(sizeof(struct sampler_record) == 40, "a record's head is 40 bytes");
+_Static_assert(sizeof(struct sampler_record) == 48, "a record's head is 48 bytes");
 _Static_assert(sizeof(struct sampler_slot) == 64, "a slot is one cache line");
 
 #endif

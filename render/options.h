@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "profile/grouping.h"
+
 /* What a film, or its images, should look like: plain data, filled by the command line. */
 
 enum scale {
@@ -27,6 +29,7 @@ struct render_options {
 	enum scale scale;
 	enum mode mode;
 	enum theme theme;
+	enum grouping by;
 	uint64_t window_ns; /* 0: the longer of 5 intervals and a film step */
 	uint64_t length_ns; /* of the film; 0: half a second a snapshot, within 10…45 s */
 	double speed; /* real time / film time; 0: from the length. Not together with length_ns */

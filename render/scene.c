@@ -94,22 +94,6 @@ static uint32_t normal_name(struct scene *s, const char *name)
 	return id;
 }
 
-/* "kworker/3:1-events" is one of many: their numbers become N. */
-static uint32_t kernel_thread_name(struct scene *s, const char *comm)
-{
-	char buf[64];
-	size_t n = 0;
-
-	for (const char *p = comm; *p && n < sizeof(buf) - 1; p++) {
-		bool digit = *p >= '0' && *p <= '9';
-
-		if (digit && n && buf[n - 1] == 'N')
-			continue;
-		buf[n++] = digit ? 'N' : *p;
-	}
-	return dict_string(&s->impl->names, buf, n);
-}
-
 static uint32_t *slot(uint32_t **array, size_t *cap, size_t i)
 {
 	size_t old = *cap;
@@ -119,20 +103,33 @@ static uint32_t *slot(uint32_t **array, size_t *cap, size_t i)
 	return &(*array)[i];
 }
 
+/* Kernel threads are one of many, such as "kworker/3:1-events": their numbers become N. */
+static uint32_t group_name(struct scene *s, const struct process *p)
+{
+	struct strbuf sb = {0};
+	uint32_t name;
+
+	if (s->opt.by == BY_PROCESS && p->is_kernel) {
+		grouping_add_without_numbers(&sb, dict_text(&s->rec->dict, p->comm));
+		name = dict_string(&s->impl->names, strbuf_str(&sb), sb.len);
+	} else {
+		grouping_add_name(&s->rec->dict, p, s->opt.by, &sb);
+		name = s->opt.by == BY_PROCESS
+			   ? normal_name(s, sb.len ? sb.data : "[unknown]")
+			   : dict_string(&s->impl->names, strbuf_str(&sb), sb.len);
+	}
+	strbuf_deinit(&sb);
+	return name;
+}
+
 static uint32_t process_node(struct scene *s, uint32_t process)
 {
 	struct scene_impl *m = s->impl;
 	uint32_t *at = slot(&m->of_process, &m->cap_process, process);
 
-	if (!*at) {
-		const struct process *p = &s->rec->dict.process[process];
-		const char *comm = dict_text(&s->rec->dict, p->comm);
-		uint32_t name = p->is_kernel ? kernel_thread_name(s, comm)
-				: *comm	     ? normal_name(s, comm)
-					     : normal_name(s, "[unknown]");
-
-		*at = tree_child(s, 0, name, BOX_PROCESS) + 1;
-	}
+	if (!*at)
+		*at = tree_child(s, 0, group_name(s, &s->rec->dict.process[process]), BOX_PROCESS) +
+		      1;
 	return *at - 1;
 }
 

@@ -103,10 +103,15 @@ static inline uint32_t synthetic_process(struct synthetic *m, size_t i)
 	while (i >= SYNTHETIC_PROCESSES)
 		i /= 3;
 	n = snprintf(comm, sizeof(comm), "worker %u", (unsigned)i % 8);
-	p = (struct process){.pid = 1000 + i, .start_ns = SYNTHETIC_T0_NS + i};
+	p = (struct process){.pid = 1000 + i,
+			     .start_ns = SYNTHETIC_T0_NS + i,
+			     .tid = i % 3 ? 0 : 1000 + i,
+			     .cpu = i % 5};
 
 	if (!m->process[i]) {
 		p.comm = dict_string(&m->dict, comm, n);
+		p.thread = p.tid ? p.comm : 0;
+		p.cgroup = i % 2 ? p.comm : 0;
 		m->process[i] = dict_process(&m->dict, &p);
 	}
 	return m->process[i];
@@ -223,7 +228,9 @@ static inline const char *synthetic_compare(uint64_t seed, size_t n_stacks, size
 		const struct process *a = &rec->dict.process[i], *b = &m.dict.process[i];
 
 		if (a->pid != b->pid || a->start_ns != b->start_ns ||
-		    a->is_kernel != b->is_kernel ||
+		    a->is_kernel != b->is_kernel || a->tid != b->tid || a->cpu != b->cpu ||
+		    strcmp(dict_text(&rec->dict, a->thread), dict_text(&m.dict, b->thread)) ||
+		    strcmp(dict_text(&rec->dict, a->cgroup), dict_text(&m.dict, b->cgroup)) ||
 		    strcmp(dict_text(&rec->dict, a->comm), dict_text(&m.dict, b->comm)))
 			what = "a process differs";
 	}

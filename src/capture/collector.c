@@ -514,6 +514,8 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	intake_init(&r.intake, r.out, &r.cutter);
 	r.intake.make_room = make_room;
 	r.intake.each_sample = opts->each_sample;
+	r.intake.per_thread = opts->per_thread;
+	r.intake.per_cpu = opts->per_cpu;
 	r.intake.arg = &r;
 	r.status = capture_options_check(opts);
 	if (!r.status)

@@ -37,12 +37,16 @@ void intake_init(struct intake *in, struct chan *out, struct cutter *cutter)
 	*in = (struct intake){.out = out, .cutter = cutter};
 	in->procs = procs_create();
 	in->modules = modules_create(out);
+	in->cgroups = cgroups_create();
 }
 
 void intake_deinit(struct intake *in)
 {
 	procs_destroy(in->procs);
 	modules_destroy(in->modules);
+	cgroups_destroy(in->cgroups);
+	free(in->part);
+	index_deinit(&in->part_ix);
 	free(in->sample);
 	free(in->event);
 	free(in->bytes);
@@ -251,26 +255,73 @@ static void want_first(struct intake *in, const struct proc *p)
 		want(in, p, &m[i]);
 }
 
-static void tell_process(struct intake *in, struct proc *p, const struct sampler_record *r)
+/* A process, or a part of it, for whoever names it. Its number; 0 where that could not be sent. */
+static uint32_t tell_process(struct intake *in, const struct proc *p,
+			     const struct sampler_record *r)
 {
 	struct wire_process head = {.id = in->n_processes + 1,
 				    .pid = p->pid,
 				    .is_kernel = !!(r->flags & SAMPLER_KTHREAD)};
+	const char *cgroup = cgroups_path(in->cgroups, r->cgroup, r->t_ns);
 	/* For kernel threads /proc adds what they work on, which changes all the time. */
 	bool own_name = r->tid == r->tgid && r->tgid && (!*p->comm || head.is_kernel);
+	struct strbuf sb = {0};
 
 	if (chan_backlog(in->out) > INTAKE_BACKLOG_MAX)
-		return;
+		return 0;
 	memcpy(head.comm, own_name || !*p->comm ? r->comm : p->comm, sizeof(head.comm) - 1);
 	if (p->start_ns)
 		head.start_unix_ns = p->start_ns + in->unix_offset_ns;
-	p->id = ++in->n_processes;
+	if (in->per_thread) {
+		head.tid = r->tid;
+		memcpy(head.thread, r->comm, sizeof(head.thread) - 1);
+	}
+	if (in->per_cpu)
+		head.cpu = r->cpu + 1;
+	strbuf_add(&sb, &head, sizeof(head));
+	strbuf_adds(&sb, cgroup);
+	chan_send(in->out, WIRE_PROCESS, sb.data, sb.len, -1);
+	strbuf_deinit(&sb);
+	return ++in->n_processes;
+}
+
+static void tell_first(struct intake *in, struct proc *p, const struct sampler_record *r)
+{
+	p->id = tell_process(in, p, r);
+	if (!p->id)
+		return;
 	p->jit_module = MODULE_NONE;
 	p->perfmap_found = false;
 	p->perfmap_tries = 0;
-	chan_send(in->out, WIRE_PROCESS, &head, sizeof(head), -1);
 	if (in->unwinder)
 		want_first(in, p);
+}
+
+/* The number of the part of a process that the sample is of. */
+static uint32_t part_of(struct intake *in, struct proc *p, const struct sampler_record *r)
+{
+	struct part part = {.tid = in->per_thread ? r->tid : 0,
+			    .cpu = in->per_cpu ? r->cpu + 1u : 0};
+	bool first = !p->id;
+	uint64_t hash;
+
+	if (first)
+		tell_first(in, p, r);
+	if (!p->id || (!in->per_thread && !in->per_cpu))
+		return p->id;
+	part.process = p->id;
+	hash = hash_u64((uint64_t)part.tid << 32 | part.cpu, part.process);
+	for (uint32_t it = 0, at; !first && index_next(&in->part_ix, hash, &it, &at);)
+		if (in->part[at].process == part.process && in->part[at].tid == part.tid &&
+		    in->part[at].cpu == part.cpu)
+			return in->part[at].id;
+	part.id = first ? p->id : tell_process(in, p, r);
+	if (!part.id)
+		return 0;
+	in->part = xgrow(in->part, &in->cap_parts, in->n_parts + 1, sizeof(*in->part));
+	in->part[in->n_parts] = part;
+	index_add(&in->part_ix, hash, in->n_parts++);
+	return part.id;
 }
 
 /* The process's module of anonymous code, with its perf map as soon as there is one. */
@@ -477,9 +528,7 @@ static void count(struct intake *in, const struct sampler_record *r)
 		if (p->known_ns < in->lost_ns && p->start_ns < in->lost_ns)
 			p = know_again(in, p, r);
 		p->touched_ns = r->t_ns;
-		if (!p->id)
-			tell_process(in, p, r);
-		raw.process = p->id;
+		raw.process = part_of(in, p, r);
 		raw.generation = p->generation;
 		if (in->unwinder)
 			help_unwinder(in, p, r);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/chan.h"
+#include "capture/cgroups.h"
 #include "capture/cutter.h"
 #include "capture/modules.h"
 #include "capture/procs.h"
@@ -29,10 +30,17 @@ struct intake {
 	void (*make_room)(void *arg);
 	void *arg;
 
-	bool each_sample;	 /* tell of each */
+	bool each_sample; /* tell of each */
+	bool per_thread, per_cpu;
 	bool follows;		 /* only what procs_follow() named and its descendants */
 	uint64_t unix_offset_ns; /* unix time - CLOCK_MONOTONIC */
-	uint32_t n_processes;	 /* told of */
+	uint32_t n_processes;	 /* told of, or parts of them */
+	struct part {
+		uint32_t process, tid, cpu, id; /* process: id of its first part */
+	} * part;
+	size_t n_parts, cap_parts;
+	struct index part_ix;
+	struct cgroups *cgroups;
 	uint64_t sideband_lost, lost_ns;
 	uint64_t unsent;	 /* samples that could not be told of */
 	uint64_t scan_window_ns; /* late looks into /proc are rationed by the second */

@@ -34,6 +34,8 @@ struct capture_options {
 	uint64_t interval_ns;  /* length of a snapshot, at least CAPTURE_INTERVAL_MIN_NS */
 	uint32_t hash_storage; /* (process, stack) pairs in a snapshot, at most */
 	uint32_t stack_storage; /* distinct stacks in a snapshot, at most */
+	bool per_thread;	/* keep the threads of a process apart */
+	bool per_cpu;		/* keep apart what it does on each CPU */
 	bool each_sample;	/* send each by itself too (WIRE_SAMPLE) */
 	bool all_cpus;		/* with argv: the whole machine, not only the command */
 	char *const *argv;	/* the command to run and follow, NULL at its end; NULL: none */

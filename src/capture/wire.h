@@ -54,14 +54,18 @@ struct wire_started {
 	uint32_t command_pid;		    /* 0: none */
 } __attribute__((packed));
 
-/* A process has another id after exec, and after its main thread changed its name. */
+/* A process has another id after exec, and after its main thread changed its name; where threads or
+ * CPUs are kept apart, each part of it has an id. */
 struct wire_process {
 	uint32_t id; /* counts up from 1 */
 	uint32_t pid;
 	char comm[16]; /* NUL-terminated, otherwise any bytes */
 	uint8_t is_kernel;
 	uint64_t start_unix_ns; /* of its fork or exec; 0: it was there before us */
-} __attribute__((packed));
+	/* As in struct process: a part of it, where parts are asked for. */
+	uint32_t tid, cpu;
+	char thread[16];
+} __attribute__((packed)); /* then the path of its cgroup */
 
 enum wire_module_kind {
 	WIRE_MODULE_FILE,    /* a file, by path */

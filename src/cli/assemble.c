@@ -108,6 +108,7 @@ void assemble_destroy(struct assemble *a)
 static int take_process(struct assemble *a, const struct chan_msg *msg)
 {
 	struct wire_process w;
+	const char *cgroup = (const char *)msg->data + sizeof(w);
 	struct process p;
 
 	if (!wire_get(msg->data, msg->size, &w, sizeof(w)) || w.id >= MAX_ID)
@@ -115,7 +116,12 @@ static int take_process(struct assemble *a, const struct chan_msg *msg)
 	p = (struct process){.pid = w.pid,
 			     .is_kernel = w.is_kernel,
 			     .start_ns = w.start_unix_ns,
-			     .comm = clean_string(a, w.comm, strnlen(w.comm, sizeof(w.comm)))};
+			     .comm = clean_string(a, w.comm, strnlen(w.comm, sizeof(w.comm))),
+			     .tid = w.tid,
+			     .thread =
+				 clean_string(a, w.thread, strnlen(w.thread, sizeof(w.thread))),
+			     .cpu = w.cpu,
+			     .cgroup = clean_string(a, cgroup, msg->size - sizeof(w))};
 	a->process = xgrow(a->process, &a->cap_process, w.id + 1, sizeof(*a->process));
 	while (a->n_process <= w.id)
 		a->process[a->n_process++] = 0;

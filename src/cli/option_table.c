@@ -78,6 +78,11 @@ const struct option_def option_table[] = {
      AT(record.max_stack), .min = 1, .max = 1023},
     {"include-idle", 'I', NULL, RECORD | EVENTS, GROUP_SAMPLING,
      "Take the samples of idle CPUs too", .read = value_flag, AT(record.include_idle)},
+    {"per-thread", 0, NULL, RECORD, GROUP_SAMPLING,
+     "Keep the threads of a process apart, for --by thread", .read = value_flag,
+     AT(record.per_thread)},
+    {"per-cpu", 0, NULL, RECORD, GROUP_SAMPLING,
+     "Keep apart what is done on each CPU, for --by cpu", .read = value_flag, AT(record.per_cpu)},
     {"interval", 0, "TIME", RECORD, GROUP_SAMPLING, "Length of a snapshot, 10ms to 1d (default 1s)",
      .read = value_span, AT(record.interval_ns), .min = 10 * NS_PER_MS, .max = NS_PER_DAY},
     {"hash-storage-size", 0, "N", RECORD, GROUP_SAMPLING,
@@ -119,6 +124,11 @@ const struct option_def option_table[] = {
      .read = value_images},
     {"json", 0, NULL, INFO | DOCTOR | EVENTS, GROUP_OUTPUT, "Print JSON", .read = value_flag,
      AT(json)},
+
+    {"by", 0, "GROUP", RECORD | RENDERER, GROUP_OUTPUT,
+     "What stands below all: process (default; those of one name together), pid, thread (of a "
+     "recording made with --per-thread), cpu (with --per-cpu), cgroup",
+     "process pid thread cpu cgroup", COMPLETE_CHOICES, .read = value_choice, AT(render.by)},
 
     {"size", 0, "WxH", PICTURES, GROUP_PICTURE,
      "Size of an image in pixels, both even, or 720p, 1080p (default), 1440p, 4k, square, "

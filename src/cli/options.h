@@ -59,6 +59,7 @@ struct record_options {
 	bool user_only, kernel_only;
 	bool include_idle;
 	bool frame_pointers;
+	bool per_thread, per_cpu;
 	uint32_t max_stack;
 	bool all_cpus; /* the whole machine, although there is a command */
 	uint32_t hash_storage_size, stack_storage_size;

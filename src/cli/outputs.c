@@ -115,7 +115,8 @@ static int write_text(const struct options *opt, const struct output *out, struc
 {
 	struct folded_style style = {.annotate = opt->annotate,
 				     .delimited = opt->delimited,
-				     .per_snapshot = opt->per_snapshot};
+				     .per_snapshot = opt->per_snapshot,
+				     .by = opt->render.by};
 
 	return out->kind == OUTPUT_FOLDED ? export_folded(rec, &style, out->path)
 					  : export_stacks(rec, &style, out->path);

@@ -38,6 +38,8 @@ static struct capture_options capture_options(const struct record_options *r)
 	c.hash_storage = r->hash_storage_size;
 	c.stack_storage = r->stack_storage_size;
 	c.all_cpus = r->all_cpus;
+	c.per_thread = r->per_thread;
+	c.per_cpu = r->per_cpu;
 	c.argv = r->argv;
 	return c;
 }

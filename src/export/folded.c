@@ -153,7 +153,7 @@ int export_folded(struct recording *rec, const struct folded_style *style, const
 	struct lines lines;
 	struct textout out;
 	struct pen pen = {.lines = &lines, .out = &out};
-	int err = lines_init(&lines, rec, style, false);
+	int err = lines_init(&lines, rec, style);
 
 	if (!err)
 		err = textout_open(&out, path);

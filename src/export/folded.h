@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 
+#include "profile/grouping.h"
 #include "profile/recording.h"
 
 /*
@@ -32,6 +33,7 @@
  */
 struct folded_style {
 	bool annotate, delimited, per_snapshot;
+	enum grouping by; /* what stands first in a line */
 };
 
 /*

@@ -39,11 +39,13 @@ static uint32_t take_word(struct lines *l, struct strbuf *sb)
 static uint32_t process_word(struct lines *l, uint32_t process)
 {
 	const struct process *p = &l->rec->dict.process[process];
-	const char *comm = dict_text(&l->rec->dict, p->comm);
-	struct strbuf sb = {0};
+	struct strbuf sb = {0}, group = {0};
+	const char *comm;
 
 	if (l->process_word[process] != UNASKED)
 		return l->process_word[process];
+	grouping_add_name(&l->rec->dict, p, l->by, &group);
+	comm = strbuf_str(&group);
 	if (*comm == '#') {
 		strbuf_adds(&sb, "\\x23");
 		if (comm[1])
@@ -51,8 +53,7 @@ static uint32_t process_word(struct lines *l, uint32_t process)
 	} else {
 		add_safe(&sb, comm);
 	}
-	if (l->by_pid)
-		strbuf_addf(&sb, " (%u)", p->pid);
+	strbuf_deinit(&group);
 	return l->process_word[process] = take_word(l, &sb);
 }
 
@@ -357,8 +358,7 @@ static void prepare(struct lines *l)
 	}
 }
 
-int lines_init(struct lines *l, struct recording *rec, const struct folded_style *style,
-	       bool by_pid)
+int lines_init(struct lines *l, struct recording *rec, const struct folded_style *style)
 {
 	struct snapshot s = {0};
 	int err = 0;
@@ -366,7 +366,7 @@ int lines_init(struct lines *l, struct recording *rec, const struct folded_style
 	*l = (struct lines){.rec = rec,
 			    .annotate = style->annotate,
 			    .delimited = style->delimited,
-			    .by_pid = by_pid};
+			    .by = style->by};
 	prepare(l);
 	for (size_t i = 0; !err && i < rec->n_snapshots; i++) {
 		err = load_snapshot(rec, i, &s);

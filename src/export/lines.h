@@ -9,7 +9,7 @@
  * The stacks of a recording as they will be written: words, safe to stand between semicolons, in
  * place of processes and frames, those of equal words added up, and put in byte order.
  *
- *	err = lines_init(&lines, &rec, &style, false);		reads each snapshot once
+ *	err = lines_init(&lines, &rec, &style);		reads each snapshot once
  *	... lines.touched[0 … n_touched) are in order, with lines.count[] of each ...
  *	lines_clear(&lines);
  *	lines_add(&lines, &snapshot);	again, for the counts of one snapshot alone
@@ -22,7 +22,8 @@
 
 struct lines {
 	const struct recording *rec;
-	bool annotate, delimited, by_pid;
+	bool annotate, delimited;
+	enum grouping by;
 	struct dict text;
 	uint32_t delimiter, truncated; /* words */
 	uint32_t *process_word;	       /* of each process of rec; UINT32_MAX: not asked for yet */
@@ -44,11 +45,9 @@ struct lines {
 };
 
 /*
- * by_pid keeps processes apart by pid as well, and calls them "comm (pid)". 0, or a negative errno
- * after one line. Needs lines_deinit() either way.
+ * 0, or a negative errno after one line. Needs lines_deinit() either way.
  */
-int lines_init(struct lines *l, struct recording *rec, const struct folded_style *style,
-	       bool by_pid);
+int lines_init(struct lines *l, struct recording *rec, const struct folded_style *style);
 void lines_deinit(struct lines *l);
 
 /* Adds the counts of one of the recording's snapshots, in order. */

@@ -33,9 +33,15 @@ static void add_stack(struct strbuf *sb, const struct lines *l, uint32_t line)
 
 int export_stacks(struct recording *rec, const struct folded_style *style, const char *path)
 {
+	struct folded_style own = *style;
 	struct lines lines;
 	struct textout out;
-	int err = lines_init(&lines, rec, style, true);
+	int err;
+
+	/* profile(8) tells processes apart here. */
+	if (own.by == BY_PROCESS)
+		own.by = BY_PID;
+	err = lines_init(&lines, rec, &own);
 
 	if (!err)
 		err = textout_open(&out, path);

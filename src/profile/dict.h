@@ -17,7 +17,8 @@
  *	frame     a stack frame: one function, by name, module and kind
  *	node      a stack: its parent node and its innermost frame; node 0 is the empty stack, and
  *	          a parent's number is always smaller than its child's
- *	process   who ran: pid, command, start; process 0 is "no process known"
+ *	process   who ran: pid, command, start, and which part of it; process 0 is "no process
+ *	          known"
  */
 
 enum frame_kind {
@@ -56,6 +57,11 @@ struct process {
 	uint32_t comm;	   /* string: name of the process, which is that of its main thread */
 	bool is_kernel;	   /* a kernel thread */
 	uint64_t start_ns; /* unix time of its fork or exec; 0 where it was there before us */
+	uint32_t cgroup;   /* string: its path when it was first sampled; "" where not known */
+	/* A part of it, where the recording keeps parts apart. */
+	uint32_t tid;	 /* 0: all threads */
+	uint32_t thread; /* string: the thread's name */
+	uint32_t cpu;	 /* its number + 1; 0: all CPUs */
 };
 
 struct dict {

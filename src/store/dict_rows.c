@@ -56,13 +56,19 @@ static int put_process(struct dict_rows *rows, struct db_query *q, uint64_t id)
 {
 	const struct process *p = &rows->dict->process[id];
 	const char *comm = dict_text(rows->dict, p->comm);
+	const char *cgroup = dict_text(rows->dict, p->cgroup);
+	const char *thread = dict_text(rows->dict, p->thread);
 
 	add_u64(&rows->bytes, p->pid);
 	add_bytes(&rows->bytes, comm, strlen(comm));
 	add_u64(&rows->bytes, p->is_kernel);
 	add_u64(&rows->bytes, p->start_ns);
-	return db_put(q, "iisii", (int64_t)id, (int64_t)p->pid, comm, (int64_t)p->is_kernel,
-		      (int64_t)p->start_ns);
+	add_bytes(&rows->bytes, cgroup, strlen(cgroup));
+	add_u64(&rows->bytes, p->tid);
+	add_bytes(&rows->bytes, thread, strlen(thread));
+	add_u64(&rows->bytes, p->cpu);
+	return db_put(q, "iisiisisi", (int64_t)id, (int64_t)p->pid, comm, (int64_t)p->is_kernel,
+		      (int64_t)p->start_ns, cgroup, (int64_t)p->tid, thread, (int64_t)p->cpu);
 }
 
 static int put_stack(struct dict_rows *rows, struct db_query *q, uint64_t id)
@@ -150,23 +156,34 @@ static bool get_node(struct dict_rows *rows, struct db_query *q, uint64_t id)
 static bool get_process(struct dict_rows *rows, struct db_query *q, uint64_t id)
 {
 	struct dict *d = rows->into;
-	uint64_t pid, is_kernel, start_ns;
-	const char *comm;
-	size_t len;
+	uint64_t pid, is_kernel, start_ns, tid, cpu;
+	const char *comm, *cgroup, *thread;
+	size_t len, cgroup_len, thread_len;
 
 	if (!db_number(q, 1, UINT32_MAX, &pid) || !get_name(q, 2, &comm, &len) ||
-	    !db_number(q, 3, 1, &is_kernel) || !db_number(q, 4, INT64_MAX, &start_ns))
+	    !db_number(q, 3, 1, &is_kernel) || !db_number(q, 4, INT64_MAX, &start_ns) ||
+	    !get_name(q, 5, &cgroup, &cgroup_len) || !db_number(q, 6, UINT32_MAX, &tid) ||
+	    !get_name(q, 7, &thread, &thread_len) || !db_number(q, 8, UINT32_MAX, &cpu))
 		return false;
 	add_u64(&rows->bytes, pid);
 	add_bytes(&rows->bytes, comm, len);
 	add_u64(&rows->bytes, is_kernel);
 	add_u64(&rows->bytes, start_ns);
+	add_bytes(&rows->bytes, cgroup, cgroup_len);
+	add_u64(&rows->bytes, tid);
+	add_bytes(&rows->bytes, thread, thread_len);
+	add_u64(&rows->bytes, cpu);
 	if (!id)
-		return !pid && !len && !is_kernel && !start_ns;
+		return !pid && !len && !is_kernel && !start_ns && !cgroup_len && !tid &&
+		       !thread_len && !cpu;
 	dict_process(d, &(struct process){.pid = pid,
 					  .comm = clean_string(d, comm, len),
 					  .is_kernel = is_kernel,
-					  .start_ns = start_ns});
+					  .start_ns = start_ns,
+					  .cgroup = clean_string(d, cgroup, cgroup_len),
+					  .tid = tid,
+					  .thread = clean_string(d, thread, thread_len),
+					  .cpu = cpu});
 	return true;
 }
 
@@ -196,9 +213,9 @@ static const struct {
      "SELECT id, name, module, kind FROM frame ORDER BY id", put_frame, get_frame, 0},
     {"its nodes", "INSERT INTO node VALUES(?, ?, ?)",
      "SELECT id, parent, frame FROM node ORDER BY id", put_node, get_node, 1},
-    {"its processes", "INSERT INTO process VALUES(?, ?, ?, ?, ?)",
-     "SELECT id, pid, comm, is_kernel, start_ns FROM process ORDER BY id", put_process, get_process,
-     0},
+    {"its processes", "INSERT INTO process VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?)",
+     "SELECT id, pid, comm, is_kernel, start_ns, cgroup, tid, thread, cpu FROM process ORDER BY id",
+     put_process, get_process, 0},
     {"its stacks", "INSERT INTO stack VALUES(?, ?, ?)",
      "SELECT id, node, process FROM stack ORDER BY id", put_stack, get_stack, 0},
 };

@@ -21,7 +21,8 @@ const struct format_table format_tables[] = {
 	  "id INTEGER PRIMARY KEY, name TEXT NOT NULL, module" INTEGER "kind INTEGER NOT NULL"),
     TABLE("node", "id INTEGER PRIMARY KEY, parent" INTEGER "frame INTEGER NOT NULL"),
     TABLE("process", "id INTEGER PRIMARY KEY, pid" INTEGER "comm TEXT NOT NULL, is_kernel" INTEGER
-		     "start_ns INTEGER NOT NULL"),
+		     "start_ns" INTEGER "cgroup TEXT NOT NULL, tid" INTEGER
+		     "thread TEXT NOT NULL, cpu INTEGER NOT NULL"),
     TABLE("stack", "id INTEGER PRIMARY KEY, node" INTEGER "process INTEGER NOT NULL"),
     TABLE("snapshot",
 	  "id INTEGER PRIMARY KEY, t0_ns" INTEGER "t1_ns" INTEGER "mono_ns" INTEGER

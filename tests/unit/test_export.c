@@ -446,7 +446,7 @@ static void round_trip(const struct folded_style *style)
 TEST(random_recordings_come_back_the_same)
 {
 	for (int i = 0; i < 8 * ROUNDS; i++) {
-		struct folded_style style = {i & 1, i & 2, i & 4};
+		struct folded_style style = {i & 1, i & 2, i & 4, BY_PROCESS};
 
 		round_trip(&style);
 	}
@@ -455,7 +455,7 @@ TEST(random_recordings_come_back_the_same)
 TEST(stacks_of_random_recordings_add_up)
 {
 	for (int i = 0; i < ROUNDS; i++) {
-		struct folded_style style = {i & 1, i & 2, i & 4};
+		struct folded_style style = {i & 1, i & 2, i & 4, BY_PROCESS};
 		struct recording rec;
 		uint64_t sum = 0, before = 0;
 		char *text;
