@@ -363,6 +363,7 @@ static void allocate_arrangement(struct tree *t)
 	t->row = xcalloc(t->cap, sizeof(*t->row));
 	t->child = xcalloc(t->cap, sizeof(*t->child));
 	t->first = xcalloc((size_t)t->cap + 1, sizeof(*t->first));
+	t->laid = xcalloc(t->cap, sizeof(*t->laid));
 }
 
 /* Most nodes only call others. The totals are still without the callees here. */
@@ -461,6 +462,7 @@ void scene_destroy(struct scene *s)
 	free(s->tree.row);
 	free(s->tree.child);
 	free(s->tree.first);
+	free(s->tree.laid);
 	free(s->strip);
 	free(s->leaf);
 	free(s);
