@@ -151,7 +151,7 @@ static void list_children(struct tree *t, uint32_t *fill)
 		sort_by_name(t, t->child + t->first[i], t->first[i + 1] - t->first[i]);
 }
 
-/* In a recording of a busy machine that is a tenth of all. */
+/* Of the recording of tests/bench that is a tenth. */
 static void list_laid(struct tree *t)
 {
 	t->n_laid = 0;
