@@ -87,11 +87,7 @@ $(lib): $(obj)
 $(O)/%.o: %.c Makefile VERSION
 	@mkdir -p $(@D)
 	$(call say,CC)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(CFLAGS_$*) $(pkg_cflags) -c -o $@ $<
-
-# Loops over all pixels, which gcc turns into vectors only here.
-CFLAGS_render/yuv     := -O3
-CFLAGS_render/indexed := -O3
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $(pkg_cflags) -c -o $@ $<
 
 $(O)/doc/flamelapse.bash: print := --print-bash
 $(O)/doc/_flamelapse: print := --print-zsh

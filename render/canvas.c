@@ -8,33 +8,33 @@
 #include "base/xalloc.h"
 
 struct canvas {
+	struct image *img;
 	cairo_t *cr;
 	uint32_t colour; /* of the rectangles in the path */
 	bool has_path;
 };
 
-static void set_colour(cairo_t *cr, uint32_t c)
-{
-	cairo_set_source_rgb(cr, (c >> 16 & 0xff) / 255.0, (c >> 8 & 0xff) / 255.0,
-			     (c & 0xff) / 255.0);
-}
-
 static void fill_path(struct canvas *c)
 {
 	if (!c->has_path)
 		return;
-	set_colour(c->cr, c->colour);
+	cairo_set_source_rgba(c->cr, 0, 0, 0, colours_number(&c->img->colours, c->colour) / 255.0);
 	cairo_fill(c->cr);
 	c->has_path = false;
 }
 
-struct canvas *canvas_begin(struct image *img, uint32_t ground)
+/*
+ * To cairo an image is a mask of 8 bits: drawing replaces its values, and they are the numbers of
+ * colours. With hard edges nothing ever mixes two of them.
+ */
+struct canvas *canvas_begin(struct image *img)
 {
 	cairo_surface_t *surface =
-	    cairo_image_surface_create_for_data((unsigned char *)img->pixels, CAIRO_FORMAT_RGB24,
-						img->width, img->height, (int)img->stride_bytes);
+	    cairo_image_surface_create_for_data(img->pixels, CAIRO_FORMAT_A8, img->width,
+						img->height, (int)img->stride_bytes);
 	struct canvas *c = xcalloc(1, sizeof(*c));
 
+	c->img = img;
 	c->cr = cairo_create(surface);
 	cairo_surface_destroy(surface);
 	if (cairo_status(c->cr)) {
@@ -45,8 +45,6 @@ struct canvas *canvas_begin(struct image *img, uint32_t ground)
 	}
 	cairo_set_operator(c->cr, CAIRO_OPERATOR_SOURCE);
 	cairo_set_antialias(c->cr, CAIRO_ANTIALIAS_NONE);
-	set_colour(c->cr, ground);
-	cairo_paint(c->cr);
 	return c;
 }
 

@@ -6,14 +6,15 @@
 #include "render/image.h"
 
 /*
- * Shapes in an image, by cairo. Between canvas_begin() and canvas_end() nobody else may touch the
- * pixels; text (render/text.h) comes afterwards. Coordinates are whole pixels and edges are hard:
- * what has no half-covered pixels stays sharp when video halves the resolution of colour.
+ * Shapes in an image, by cairo, on top of what is there. Between canvas_begin() and canvas_end()
+ * nobody else may touch the pixels; text (render/text.h) comes afterwards. Coordinates are whole
+ * pixels and edges are hard: what has no half-covered pixels stays sharp when video halves the
+ * resolution of colour.
  */
 struct canvas;
 
-/* Paints the ground. NULL where cairo has no memory. */
-struct canvas *canvas_begin(struct image *img, uint32_t ground);
+/* NULL where cairo has no memory. */
+struct canvas *canvas_begin(struct image *img);
 void canvas_end(struct canvas *c);
 
 /*

@@ -21,7 +21,8 @@ struct drawing {
 	uint64_t *total, *scratch;
 	struct box *box;
 	uint32_t n_boxes;
-	uint32_t *by_fill; /* boxes in the order in which they are painted */
+	struct colours fills; /* all, in the order of painting */
+	uint32_t *by_fill;    /* boxes in that order */
 	/* Labels of the last image at rest: of node i label[label_of[i] - 1], 0 for none. */
 	struct label *label;
 	size_t n_labels, cap_labels;
@@ -57,9 +58,11 @@ struct drawing *drawing_create(const struct scene *scene, const struct geometry 
 		d->fill[i] =
 		    palette_box(scene->opt.theme, t->kind[i], name_hash(t->name[t->tail[i]]));
 		d->ink[i] = palette_ink(d->fill[i]);
+		colours_number(&d->fills, d->fill[i]);
 	}
 	d->small_fill = palette_box(scene->opt.theme, BOX_SMALL, 0);
 	d->small_ink = palette_ink(d->small_fill);
+	colours_number(&d->fills, d->small_fill);
 	d->total = xcalloc(t->cap, sizeof(*d->total));
 	d->scratch = xcalloc(t->cap, 3 * sizeof(*d->scratch));
 	d->box = xcalloc(t->cap, 2 * sizeof(*d->box));
@@ -113,37 +116,49 @@ static uint32_t box_fill(const struct drawing *d, const struct box *b)
 	return b->kind == BOX_SMALL ? d->small_fill : d->fill[b->node];
 }
 
-static uint8_t fill_slot(uint32_t colour)
+/* By counting: there are few fills. */
+static void sort_by_fill(struct drawing *d)
 {
-	return (uint8_t)(colour * 0x9e3779b1u >> 24);
-}
-
-/* There are few colours: by counting, over a hash of the colour. */
-static void sort_by_fill(const struct drawing *d)
-{
-	enum { SLOTS = 256 };
-	uint32_t at[SLOTS + 1] = {0};
+	uint32_t at[COLOURS_MAX + 1] = {0};
 
 	for (uint32_t i = 0; i < d->n_boxes; i++)
-		at[fill_slot(box_fill(d, &d->box[i])) + 1]++;
-	for (int k = 0; k < SLOTS; k++)
+		at[colours_number(&d->fills, box_fill(d, &d->box[i])) + 1]++;
+	for (int k = 0; k < COLOURS_MAX; k++)
 		at[k + 1] += at[k];
 	for (uint32_t i = 0; i < d->n_boxes; i++)
-		d->by_fill[at[fill_slot(box_fill(d, &d->box[i]))]++] = i;
+		d->by_fill[at[colours_number(&d->fills, box_fill(d, &d->box[i]))]++] = i;
 }
 
-static void draw_boxes(const struct drawing *d, struct canvas *c)
+/*
+ * Of each row the first line, which repeat_lines() then repeats: most boxes are narrow, and half of
+ * their cost would be in going from line to line.
+ */
+static void draw_boxes(struct drawing *d, struct canvas *c)
 {
 	const struct geometry *geo = &d->geo;
+	int height = d->row > geo->gap;
 
 	canvas_rect(c, palette_chrome(d->scene->opt.theme)->band, geo->margin,
-		    geo->flame_bottom - d->row + geo->gap, geo->flame_width, d->row - geo->gap);
+		    geo->flame_bottom - d->row + geo->gap, geo->flame_width, height);
 	sort_by_fill(d);
 	for (uint32_t i = 0; i < d->n_boxes; i++) {
 		const struct box *b = &d->box[d->by_fill[i]];
 
-		canvas_rect(c, box_fill(d, b), box_x(d, b), box_y(d, b), box_width(d, b),
-			    d->row - geo->gap);
+		canvas_rect(c, box_fill(d, b), box_x(d, b), box_y(d, b), box_width(d, b), height);
+	}
+}
+
+static void repeat_lines(const struct drawing *d, struct image *img)
+{
+	for (int row = 0; row < d->scene->tree.n_rows; row++) {
+		int y = box_y(d, &(struct box){.row = row});
+		uint8_t *first;
+
+		if (y < 0)
+			break;
+		first = image_row(img, y) + d->geo.margin;
+		for (int i = 1; i < d->row - d->geo.gap; i++)
+			memcpy(first + i * img->stride_bytes, first, d->geo.flame_width);
 	}
 }
 
@@ -211,20 +226,24 @@ static void draw_labels(const struct drawing *d, struct image *img)
 
 void drawing_image(struct drawing *d, struct image *img, const struct moment *m)
 {
-	struct canvas *c = canvas_begin(img, palette_chrome(d->scene->opt.theme)->background);
+	struct canvas *c;
 
+	image_clear(img, palette_chrome(d->scene->opt.theme)->background);
 	layout_totals(&d->scene->tree, m->self, d->total);
 	d->n_boxes = layout_boxes(&d->scene->tree, d->total, d->scene->full, d->geo.flame_width,
 				  d->scratch, d->box);
+	c = canvas_begin(img);
 	if (c) {
 		draw_boxes(d, c);
 		surround_shapes(&d->surround, c, m);
 		canvas_end(c);
+		repeat_lines(d, img);
 	}
 	if (m->at_rest)
 		choose_labels(d);
-	draw_labels(d, img);
+	/* Before the labels, which would leave no exact colours where the table is full. */
 	surround_words(&d->surround, img, m);
+	draw_labels(d, img);
 }
 
 void drawing_describe(const struct drawing *d, struct strbuf *sb)

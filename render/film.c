@@ -163,8 +163,11 @@ static int show_between(struct renderer *r, const struct state *a, const struct 
 			   .from_ns = mix(a->t0_ns, b->t0_ns, ease),
 			   .to_ns = mix(a->t1_ns, b->t1_ns, ease)};
 
-	for (uint32_t i = 0; i < r->scene->tree.n; i++)
+	for (uint32_t k = 0; k < r->scene->n_leaves; k++) {
+		uint32_t i = r->scene->leaf[k];
+
 		r->between[i] = mix(a->self[i], b->self[i], ease);
+	}
 	return show(r, &m, t_ns, step_start);
 }
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/xalloc.h"
 
@@ -54,12 +55,11 @@ void image_pool_destroy(struct image_pool *pool)
 static struct image *image_make(struct image_pool *pool)
 {
 	struct image *img = xcalloc(1, sizeof(*img));
-	size_t row_bytes = pool->width * sizeof(uint32_t);
 	void *pixels;
 
 	img->width = pool->width;
 	img->height = pool->height;
-	img->stride_bytes = (row_bytes + ROW_ALIGN - 1) / ROW_ALIGN * ROW_ALIGN;
+	img->stride_bytes = ((size_t)pool->width + ROW_ALIGN - 1) / ROW_ALIGN * ROW_ALIGN;
 	img->pool = pool;
 	if (posix_memalign(&pixels, ROW_ALIGN, img->stride_bytes * img->height))
 		pixels = xmalloc(SIZE_MAX); /* says so and ends */
@@ -105,4 +105,10 @@ void image_unref(struct image *img)
 		pthread_cond_signal(&pool->came_back);
 	}
 	pthread_mutex_unlock(&pool->lock);
+}
+
+void image_clear(struct image *img, uint32_t rgb)
+{
+	colours_clear(&img->colours);
+	memset(img->pixels, colours_number(&img->colours, rgb), img->stride_bytes * img->height);
 }

@@ -5,22 +5,27 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "render/colours.h"
+
 /*
- * One drawn picture of the film: rows of 32-bit pixels, 0x00RRGGBB in native byte order (cairo's
- * RGB24; the top byte means nothing), stride_bytes apart, each on a boundary of 64 bytes. Images
- * come from a pool and are counted by reference, so that the renderer can draw the next one while
- * the sinks still read this one:
+ * One drawn picture of the film: rows of pixels, each the number of a colour in the image's own
+ * table; stride_bytes apart, each on a boundary of 64 bytes. Images come from a pool and are
+ * counted by reference, so that the renderer can draw the next one while the sinks still read this
+ * one:
  *
  *	img = image_get(pool);		waits until one of the pool's images is free
- *	... draw ...
+ *	image_clear(img, ground);
+ *	... draw: render/canvas.h, then render/text.h ...
  *	sink_push(a, img, &info);	a sink that reads on takes a reference of its own
  *	image_unref(img);
  *
- * An image from image_get() still shows what was last drawn on it. All functions may be called from
- * any thread. The pixels may be written only while the caller holds the one reference.
+ * An image from image_get() still shows what was last drawn on it. The functions of the pool may be
+ * called from any thread. Pixels and colours may be written only while the caller holds the one
+ * reference.
  */
 struct image {
-	uint32_t *pixels;
+	uint8_t *pixels;
+	struct colours colours;
 	int width, height; /* px, both even */
 	size_t stride_bytes;
 	struct image_pool *pool;
@@ -30,7 +35,7 @@ struct image {
 
 struct image_pool;
 
-/* What H.264 can carry; beyond it a picture of 32-bit pixels would be over 1 GB. */
+/* What H.264 can carry; beyond it a picture would be over 256 MB. */
 #define IMAGE_SIZE_MAX 16384
 
 /* Even, as 4:2:0 wants it, and neither zero nor beyond IMAGE_SIZE_MAX. */
@@ -52,9 +57,12 @@ struct image *image_get(struct image_pool *pool);
 struct image *image_ref(struct image *img);
 void image_unref(struct image *img);
 
-static inline const uint32_t *image_row(const struct image *img, int y)
+/* All of one colour, and no other in the table. */
+void image_clear(struct image *img, uint32_t rgb);
+
+static inline uint8_t *image_row(const struct image *img, int y)
 {
-	return (const uint32_t *)((const char *)img->pixels + y * img->stride_bytes);
+	return img->pixels + y * img->stride_bytes;
 }
 
 #endif

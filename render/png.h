@@ -8,9 +8,9 @@
 
 /*
  * One image as a PNG file in memory (PNG specification, 2nd edition = ISO/IEC 15948): 8 bits a
- * pixel with a palette (render/indexed.h), filter 0, sRGB, and texts. Flame graphs are flat, so
- * that a palette and a quick deflate are both the fastest and among the smallest; the level was
- * measured in tests/bench/bench_png.c.
+ * pixel with the image's own table of colours as palette, filter 0, sRGB, and texts. Flame graphs
+ * are flat, so that a palette and a quick deflate are both the fastest and among the smallest; the
+ * level was measured in tests/bench/bench_png.c.
  *
  *	struct png png = {0};
  *	err = png_encode(&png, img, text, n_texts);

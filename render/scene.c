@@ -360,6 +360,16 @@ static void allocate_arrangement(struct tree *t)
 	t->row = xcalloc(t->cap, sizeof(*t->row));
 	t->child = xcalloc(t->cap, sizeof(*t->child));
 	t->first = xcalloc((size_t)t->cap + 1, sizeof(*t->first));
+	t->laid = xcalloc(t->cap, sizeof(*t->laid));
+}
+
+/* Most nodes only call others. The totals are still without the callees here. */
+static void list_leaves(struct scene *s)
+{
+	s->leaf = xcalloc(s->tree.n, sizeof(*s->leaf));
+	for (uint32_t i = 0; i < s->tree.n; i++)
+		if (s->tree.total[i])
+			s->leaf[s->n_leaves++] = i;
 }
 
 static void arrange(struct scene *s, int flame_width_px, int max_rows)
@@ -371,6 +381,7 @@ static void arrange(struct scene *s, int flame_width_px, int max_rows)
 		t->name[i] = dict_text(&s->impl->names, s->impl->name[i]);
 		s->has_kind[t->kind[i]] |= t->total[i] > 0;
 	}
+	list_leaves(s);
 	layout_totals(t, t->total, t->total);
 	s->busiest = t->peak[0];
 	s->full = full_width(s);
@@ -448,7 +459,9 @@ void scene_destroy(struct scene *s)
 	free(s->tree.row);
 	free(s->tree.child);
 	free(s->tree.first);
+	free(s->tree.laid);
 	free(s->strip);
+	free(s->leaf);
 	free(s);
 }
 
@@ -491,7 +504,7 @@ int scene_state(struct scene *s, uint32_t last, struct state *st)
 	for (uint32_t i = st->first; i < st->end; i++)
 		account_add(&st->account, &s->rec->snapshot[i].account);
 	w = worth(s, duration(s, st->first, st->end), st->account.taken);
-	for (uint32_t i = 0; i < s->tree.n; i++)
-		st->self[i] = value(s->impl->count[i], w);
+	for (uint32_t k = 0; k < s->n_leaves; k++)
+		st->self[s->leaf[k]] = value(s->impl->count[s->leaf[k]], w);
 	return 0;
 }

@@ -44,6 +44,7 @@ struct scene {
 	 * kind]. */
 	uint64_t *strip;
 	bool has_kind[BOX_KINDS];
+	uint32_t *leaf, n_leaves; /* nodes that ever have a value without their callees, in order */
 	struct scene_impl *impl;
 };
 
@@ -52,7 +53,7 @@ int scene_create(struct recording *rec, const struct render_options *opt, int fl
 		 int max_rows, struct scene **scene_ret);
 void scene_destroy(struct scene *s);
 
-/* Fills st, whose `self` has tree.cap elements and is the caller's. */
+/* Fills st, whose `self` has tree.cap elements, all 0 at first, and is the caller's. */
 int scene_state(struct scene *s, uint32_t last, struct state *st);
 
 #endif

@@ -11,14 +11,16 @@
 #include "base/hash.h"
 #include "base/utf8.h"
 #include "base/xalloc.h"
+#include "render/core/palette.h"
 
 extern const uint8_t font_regular[], font_regular_end[], font_bold[], font_bold_end[];
 
 #define EM	      4096 /* of struct advances */
 #define N_FACES	      2
 #define MAX_FALLBACKS 16
-/* Shades between ink and ground: with n fills a picture has about 8 n colours. */
+/* From the ground, 0, to the ink: with n fills a picture has about 7 n colours. */
 #define SHADES 8
+#define INK    (SHADES - 1)
 
 /* "▸" joins names, and is missing in many faces: there it is "▶" at 5/8 of its size. */
 #define SMALL_TRIANGLE 0x25b8
@@ -27,7 +29,23 @@ extern const uint8_t font_regular[], font_regular_end[], font_bold[], font_bold_
 struct glyph {
 	uint64_t key;
 	int left, top, width, rows; /* px, relative to pen and baseline */
-	uint8_t *shade;		    /* width × rows, 0 … 255 in SHADES steps */
+	uint8_t *shade;		    /* width × rows, 0 … INK */
+	struct span *span;	    /* where there is ink: most of a glyph has none */
+	int n_spans;
+};
+
+struct span {
+	short row, from, to;
+};
+
+/*
+ * What the colours of an image become under the ink of the text that is being drawn: colour p
+ * under shade s becomes of[p][s]. Made when a pixel of that colour is met; it counts where
+ * turn[p] is the text's.
+ */
+struct ramps {
+	uint32_t turn[COLOURS_MAX];
+	uint8_t of[COLOURS_MAX][SHADES];
 };
 
 struct text {
@@ -42,6 +60,8 @@ struct text {
 	struct glyph *glyph;
 	size_t n_glyphs, cap_glyphs;
 	struct index ix;
+	struct ramps ramps;
+	uint32_t turn;
 };
 
 static uint16_t advance_of(FT_Face face, FT_UInt index)
@@ -96,8 +116,10 @@ void text_destroy(struct text *t)
 {
 	if (!t)
 		return;
-	for (size_t i = 0; i < t->n_glyphs; i++)
+	for (size_t i = 0; i < t->n_glyphs; i++) {
 		free(t->glyph[i].shade);
+		free(t->glyph[i].span);
+	}
 	free(t->glyph);
 	index_deinit(&t->ix);
 	if (t->fonts)
@@ -177,7 +199,7 @@ static void draw_missing(struct glyph *g, int size_px)
 	for (int y = 0; y < g->rows; y++)
 		for (int x = 0; x < g->width; x++)
 			if (x < line || y < line || x >= g->width - line || y >= g->rows - line)
-				g->shade[y * g->width + x] = 255;
+				g->shade[y * g->width + x] = INK;
 }
 
 static void draw_glyph(struct text *t, struct glyph *g, int f, FT_UInt index, int size_px,
@@ -199,11 +221,27 @@ static void draw_glyph(struct text *t, struct glyph *g, int f, FT_UInt index, in
 	g->rows = bm->rows;
 	g->shade = xmalloc((size_t)g->width * g->rows);
 	for (int y = 0; y < g->rows; y++)
-		for (int x = 0; x < g->width; x++) {
-			int level = (bm->buffer[y * bm->pitch + x] * (SHADES - 1) + 127) / 255;
+		for (int x = 0; x < g->width; x++)
+			g->shade[y * g->width + x] =
+			    (bm->buffer[y * bm->pitch + x] * INK + 127) / 255;
+}
 
-			g->shade[y * g->width + x] = level * 255 / (SHADES - 1);
+static void find_spans(struct glyph *g)
+{
+	size_t cap = 0;
+
+	for (int row = 0; row < g->rows; row++) {
+		const uint8_t *shade = g->shade + row * g->width;
+
+		for (int x = 0, from; x < g->width; x++) {
+			if (!shade[x])
+				continue;
+			for (from = x; x < g->width && shade[x];)
+				x++;
+			g->span = xgrow(g->span, &cap, g->n_spans + 1, sizeof(*g->span));
+			g->span[g->n_spans++] = (struct span){row, from, x};
 		}
+	}
 }
 
 static const struct glyph *find_glyph(struct text *t, enum face want, uint32_t c, int size_px,
@@ -231,39 +269,63 @@ static const struct glyph *find_glyph(struct text *t, enum face want, uint32_t c
 		draw_glyph(t, &g, f, index, size_px, quarter);
 	else
 		draw_missing(&g, size_px);
+	find_spans(&g);
 	t->glyph = xgrow(t->glyph, &t->cap_glyphs, t->n_glyphs + 1, sizeof(g));
 	t->glyph[t->n_glyphs] = g;
 	index_add(&t->ix, h, t->n_glyphs);
 	return &t->glyph[t->n_glyphs++];
 }
 
-static void blend(uint32_t *pixel, uint32_t ink, uint32_t a)
+/* The colour of a shade: from the ground, at 0, to the ink. */
+static uint32_t shaded(uint32_t ground, uint32_t ink, int shade)
 {
-	uint32_t p = *pixel, rb = p & 0xff00ff, g = p & 0x00ff00;
-	uint32_t irb = ink & 0xff00ff, ig = ink & 0x00ff00;
+	int part = shade * 255 / INK;
 
-	a += a >> 7; /* 0 … 256 */
-	rb = ((rb * (256 - a) + irb * a + 0x800080) >> 8) & 0xff00ff;
-	g = ((g * (256 - a) + ig * a + 0x008000) >> 8) & 0x00ff00;
-	*pixel = rb | g;
+	return palette_mix(ground, ink, part + (part >> 7));
 }
 
-static void blit(struct image *img, const struct glyph *g, int x, int y, int clip_x0, int clip_x1,
-		 uint32_t ink)
+/*
+ * Where glyphs overlap, the darker shade stays: so a shade of this ground is a ground to the same
+ * ramp, and no colours come of it.
+ */
+static void make_ramp(struct text *t, struct image *img, uint8_t ground, uint32_t ink)
 {
-	int from = x + g->left < clip_x0 ? clip_x0 - x - g->left : 0;
-	int to = x + g->left + g->width > clip_x1 ? clip_x1 - x - g->left : g->width;
+	uint32_t rgb = img->colours.rgb[ground];
+	uint8_t *ramp = t->ramps.of[ground];
 
-	for (int row = 0; row < g->rows; row++) {
-		int py = y - g->top + row;
-		uint32_t *line;
+	t->ramps.turn[ground] = t->turn;
+	ramp[0] = ground;
+	for (int s = 1; s < SHADES; s++)
+		ramp[s] = colours_number(&img->colours, shaded(rgb, ink, s));
+	for (int s = 1; s < SHADES; s++) {
+		if (t->ramps.turn[ramp[s]] == t->turn)
+			continue;
+		t->ramps.turn[ramp[s]] = t->turn;
+		for (int k = 0; k < SHADES; k++)
+			t->ramps.of[ramp[s]][k] = ramp[k > s ? k : s];
+	}
+}
+
+static void blit(struct text *t, struct image *img, const struct glyph *g, int x, int y,
+		 int clip_x0, int clip_x1, uint32_t ink)
+{
+	int first = clip_x0 - x - g->left, end = clip_x1 - x - g->left;
+
+	for (int i = 0; i < g->n_spans; i++) {
+		const struct span *s = &g->span[i];
+		const uint8_t *shade = g->shade + s->row * g->width;
+		int py = y - g->top + s->row;
+		int from = s->from > first ? s->from : first, to = s->to < end ? s->to : end;
+		uint8_t *line;
 
 		if (py < 0 || py >= img->height)
 			continue;
-		line = (uint32_t *)((char *)img->pixels + py * img->stride_bytes) + x + g->left;
-		for (int col = from; col < to; col++)
-			if (g->shade[row * g->width + col])
-				blend(&line[col], ink, g->shade[row * g->width + col]);
+		line = image_row(img, py) + x + g->left;
+		for (int col = from; col < to; col++) {
+			if (t->ramps.turn[line[col]] != t->turn)
+				make_ramp(t, img, line[col], ink);
+			line[col] = t->ramps.of[line[col]][shade[col]];
+		}
 	}
 }
 
@@ -280,6 +342,7 @@ int text_draw(struct text *t, struct image *img, const struct text_style *style,
 	int width = text_width(t, style, s);
 	int64_t pen = (int64_t)x_px * EM; /* 1/4096 px */
 
+	t->turn++;
 	if (align != ALIGN_LEFT)
 		pen -= (int64_t)width * EM / (align == ALIGN_CENTRE ? 2 : 1);
 	clip_x0 = clip_x0 < 0 ? 0 : clip_x0;
@@ -293,7 +356,7 @@ int text_draw(struct text *t, struct image *img, const struct text_style *style,
 		const struct glyph *g =
 		    find_glyph(t, style->face, c, style->size_px, (int)(at / (EM / 4)) & 3);
 
-		blit(img, g, (int)(at / EM), y_px, clip_x0, clip_x1, style->colour);
+		blit(t, img, g, (int)(at / EM), y_px, clip_x0, clip_x1, style->colour);
 		pen +=
 		    (int64_t)(c < 0x10000 && adv->of[c] ? adv->of[c] : adv->other) * style->size_px;
 		s += n ? n : 1;

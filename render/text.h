@@ -8,10 +8,11 @@
 #include "render/image.h"
 
 /*
- * Text, drawn straight into an image: grey antialiasing in few levels (so that a whole picture
- * has few colours), no hinting, glyphs placed to a quarter of a pixel, digits in equal cells. The
- * faces are those that were built in; what they lack is taken from the system's fonts, or drawn as
- * an empty box where that is not wanted. Glyphs are kept once they were drawn.
+ * Text, drawn straight into an image: grey antialiasing in few levels (so that a picture has few
+ * colours: six for each ground that the ink stands on, and itself), no hinting, glyphs placed to a
+ * quarter of a pixel, digits in equal cells. The faces are those that were built in; what they lack
+ * is taken from the system's fonts, or drawn as an empty box where that is not wanted. Glyphs are
+ * kept once they were drawn.
  *
  * One thread at a time.
  */

@@ -2,9 +2,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
-
-#include "render/per_processor.h"
 
 #define SHIFT	  24
 #define FIXED(x)  ((uint32_t)(int32_t)((x) * (1 << SHIFT) + ((x) < 0 ? -0.5 : 0.5)))
@@ -19,90 +18,146 @@
 #define CR_R	  FIXED(CHROMA(KR) * (1 - KR))
 #define CR_B	  FIXED(-CHROMA(KR) * KB)
 
-/* Negative terms wrap around; the sum is never negative. */
-static inline uint8_t luma(uint32_t px)
+/* What each colour of an image becomes. */
+struct tables {
+	uint8_t y[COLOURS_MAX], cb[COLOURS_MAX], cr[COLOURS_MAX];
+	/* What one of four pixels brings to their chroma; modulo 2^32, for the terms may be
+	 * negative while the sum with the offset never is. */
+	uint32_t cb_part[COLOURS_MAX], cr_part[COLOURS_MAX];
+};
+
+static void make_tables(struct tables *t, const struct colours *colours)
 {
-	uint32_t r = px >> 16 & 0xff, g = px >> 8 & 0xff, b = px & 0xff;
+	for (unsigned i = 0; i < colours->n; i++) {
+		uint32_t rgb = colours->rgb[i];
+		uint32_t r = rgb >> 16 & 0xff, g = rgb >> 8 & 0xff, b = rgb & 0xff;
 
-	return (FIXED(LUMA * KR) * r + FIXED(LUMA * KG) * g + FIXED(LUMA * KB) * b + OFFSET(16)) >>
-	       SHIFT;
-}
-
-PER_PROCESSOR
-static void luma_row(uint8_t *restrict y, const uint32_t *restrict px, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		y[i] = luma(px[i]);
-}
-
-/*
- * The weights of green are what is missing to zero, so that grey has no colour at all. Pairs are
- * taken as 64-bit numbers, which vectors add and halve without a shuffle.
- */
-PER_PROCESSOR
-static void chroma_row(uint8_t *restrict cb, uint8_t *restrict cr, const uint64_t *restrict upper,
-		       const uint64_t *restrict lower, size_t n)
-{
-	const uint64_t mask = 0x00ff00ff00ff00ff;
-
-	for (size_t i = 0; i < n; i++) {
-		uint64_t rb = (upper[i] & mask) + (lower[i] & mask);
-		uint64_t g2 = (upper[i] >> 8 & mask) + (lower[i] >> 8 & mask);
-		uint32_t rb4 = (uint32_t)rb + (uint32_t)(rb >> 32);
-		uint32_t g = ((uint32_t)g2 + (uint32_t)(g2 >> 32)) & 0xffff;
-		uint32_t r = rb4 >> 16, b = rb4 & 0xffff;
-
-		cb[i] = (CB_R * r - (CB_R + CB_B) * g + CB_B * b + OFFSET(128)) >> SHIFT;
-		cr[i] = (CR_R * r - (CR_R + CR_B) * g + CR_B * b + OFFSET(128)) >> SHIFT;
+		t->y[i] = (FIXED(LUMA * KR) * r + FIXED(LUMA * KG) * g + FIXED(LUMA * KB) * b +
+			   OFFSET(16)) >>
+			  SHIFT;
+		t->cb_part[i] = CB_R * r - (CB_R + CB_B) * g + CB_B * b;
+		t->cr_part[i] = CR_R * r - (CR_R + CR_B) * g + CR_B * b;
+		t->cb[i] = (4 * t->cb_part[i] + OFFSET(128)) >> SHIFT;
+		t->cr[i] = (4 * t->cr_part[i] + OFFSET(128)) >> SHIFT;
 	}
 }
 
-/* Rows y and y + 1 are what the two rows above them are. */
-static bool same_pair(const struct image *img, int y)
-{
-	size_t bytes = img->width * sizeof(uint32_t);
+/* Two rows of an image, and where they go. */
+struct pair {
+	const uint8_t *upper, *lower;
+	uint8_t *y_upper, *y_lower, *cb, *cr;
+};
 
-	return !memcmp(image_row(img, y), image_row(img, y - 2), bytes) &&
-	       !memcmp(image_row(img, y + 1), image_row(img, y - 1), bytes);
+static inline void convert_four(const struct tables *t, const struct pair *p, size_t x)
+{
+	uint8_t a = p->upper[x], b = p->upper[x + 1], c = p->lower[x], d = p->lower[x + 1];
+
+	p->y_upper[x] = t->y[a];
+	p->y_upper[x + 1] = t->y[b];
+	p->y_lower[x] = t->y[c];
+	p->y_lower[x + 1] = t->y[d];
+	p->cb[x / 2] =
+	    (t->cb_part[a] + t->cb_part[b] + t->cb_part[c] + t->cb_part[d] + OFFSET(128)) >> SHIFT;
+	p->cr[x / 2] =
+	    (t->cr_part[a] + t->cr_part[b] + t->cr_part[c] + t->cr_part[d] + OFFSET(128)) >> SHIFT;
 }
 
-/* Row y of a plane is what the row `distance` above it is. */
-static void repeat(const struct yuv *yuv, int plane, int y, int distance, int width)
+static inline uint64_t load_8(const uint8_t *p)
 {
-	uint8_t *row = yuv->plane[plane] + y * (ptrdiff_t)yuv->stride_bytes[plane];
+	uint64_t v;
 
-	memcpy(row, row - distance * (ptrdiff_t)yuv->stride_bytes[plane], width);
+	memcpy(&v, p, sizeof(v));
+	return v;
 }
 
-static void copy_or_luma(const struct yuv *yuv, int y, bool again, const uint32_t *row, int width)
+static inline uint64_t all_8(uint8_t v)
 {
-	if (again)
-		repeat(yuv, YUV_Y, y, 2, width);
-	else
-		luma_row(yuv->plane[YUV_Y] + y * (ptrdiff_t)yuv->stride_bytes[YUV_Y], row, width);
+	return v * UINT64_C(0x0101010101010101);
 }
 
-void yuv_from_image(const struct yuv *yuv, const struct image *img)
+static inline void fill_8(const struct tables *t, const struct pair *p, size_t x, uint8_t colour)
+{
+	uint64_t y = all_8(t->y[colour]), cb = all_8(t->cb[colour]), cr = all_8(t->cr[colour]);
+
+	memcpy(p->y_upper + x, &y, 8);
+	memcpy(p->y_lower + x, &y, 8);
+	memcpy(p->cb + x / 2, &cb, 4);
+	memcpy(p->cr + x / 2, &cr, 4);
+}
+
+static inline void copy_8(const struct pair *to, const struct pair *from, size_t x)
+{
+	memcpy(to->y_upper + x, from->y_upper + x, 8);
+	memcpy(to->y_lower + x, from->y_lower + x, 8);
+	memcpy(to->cb + x / 2, from->cb + x / 2, 4);
+	memcpy(to->cr + x / 2, from->cr + x / 2, 4);
+}
+
+/*
+ * Eight columns at once where they have one colour, which most have, or what the rows above have,
+ * which edges of boxes do. above: NULL for the first pair.
+ */
+static void convert_pair(const struct tables *t, const struct pair *p, const struct pair *above,
+			 size_t n)
+{
+	size_t x = 0;
+
+	for (; x + 8 <= n; x += 8) {
+		uint64_t flat = all_8(p->upper[x]);
+		uint64_t upper = load_8(p->upper + x), lower = load_8(p->lower + x);
+
+		if (upper == flat && lower == flat)
+			fill_8(t, p, x, p->upper[x]);
+		else if (above && upper == load_8(above->upper + x) &&
+			 lower == load_8(above->lower + x))
+			copy_8(p, above, x);
+		else
+			for (size_t i = 0; i < 8; i += 2)
+				convert_four(t, p, x + i);
+	}
+	for (; x < n; x += 2)
+		convert_four(t, p, x);
+}
+
+static struct pair pair_at(const struct yuv *yuv, const struct image *img, int y)
 {
 	const size_t *stride = yuv->stride_bytes;
 
-	/*
-	 * Most pairs of rows are like the pair above: the ground, and boxes beside their labels. To
-	 * find that out and to copy costs a third of converting.
-	 */
-	for (int y = 0; y < img->height; y += 2) {
-		const uint32_t *upper = image_row(img, y), *lower = image_row(img, y + 1);
-		bool again = y && same_pair(img, y);
+	return (struct pair){.upper = image_row(img, y),
+			     .lower = image_row(img, y + 1),
+			     .y_upper = yuv->plane[YUV_Y] + y * stride[YUV_Y],
+			     .y_lower = yuv->plane[YUV_Y] + (y + 1) * stride[YUV_Y],
+			     .cb = yuv->plane[YUV_CB] + y / 2 * stride[YUV_CB],
+			     .cr = yuv->plane[YUV_CR] + y / 2 * stride[YUV_CR]};
+}
 
-		copy_or_luma(yuv, y, again, upper, img->width);
-		copy_or_luma(yuv, y + 1, again, lower, img->width);
-		if (again) {
-			repeat(yuv, YUV_CB, y / 2, 1, img->width / 2);
-			repeat(yuv, YUV_CR, y / 2, 1, img->width / 2);
-			continue;
-		}
-		chroma_row(yuv->plane[YUV_CB] + y / 2 * stride[YUV_CB],
-			   yuv->plane[YUV_CR] + y / 2 * stride[YUV_CR], (const uint64_t *)upper,
-			   (const uint64_t *)lower, img->width / 2);
+static bool same_pair(const struct pair *a, const struct pair *b, size_t n)
+{
+	return !memcmp(a->upper, b->upper, n) && !memcmp(a->lower, b->lower, n);
+}
+
+static void copy_pair(const struct pair *to, const struct pair *from, size_t n)
+{
+	memcpy(to->y_upper, from->y_upper, n);
+	memcpy(to->y_lower, from->y_lower, n);
+	memcpy(to->cb, from->cb, n / 2);
+	memcpy(to->cr, from->cr, n / 2);
+}
+
+/* Most pairs of rows are like the pair above: the ground, and boxes beside their labels. */
+void yuv_from_image(const struct yuv *yuv, const struct image *img)
+{
+	struct pair above = {0};
+	struct tables t = {0};
+
+	make_tables(&t, &img->colours);
+	for (int y = 0; y < img->height; y += 2) {
+		struct pair p = pair_at(yuv, img, y);
+
+		if (y && same_pair(&p, &above, img->width))
+			copy_pair(&p, &above, img->width);
+		else
+			convert_pair(&t, &p, y ? &above : NULL, img->width);
+		above = p;
 	}
 }

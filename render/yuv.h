@@ -7,7 +7,7 @@
 #include "render/image.h"
 
 /*
- * From drawn pixels to Y'CbCr 4:2:0, 8 bits, limited range, by ITU-R BT.709 (items 3.2 to 3.4),
+ * From an image to Y'CbCr 4:2:0, 8 bits, limited range, by ITU-R BT.709 (items 3.2 to 3.4),
  * with R, G, B in 0…255:
  *
  *	Y  =  16 + 219/255 · (0.2126 R + 0.7152 G + 0.0722 B)

@@ -14,15 +14,15 @@ void layout_totals(const struct tree *t, const uint64_t *self, uint64_t *total)
 static void collect_small(const struct tree *t, const uint64_t *total, uint64_t *small,
 			  uint64_t *n_small)
 {
-	memset(small, 0, t->n * sizeof(*small));
-	memset(n_small, 0, t->n * sizeof(*n_small));
-	for (uint32_t i = 1; i < t->n; i++) {
-		uint32_t p = t->parent[i];
+	for (uint32_t k = 0; k < t->n_laid; k++) {
+		uint32_t i = t->laid[k], head = t->head[t->parent[i]];
 
-		if (t->shown[i] || !t->shown[p] || !total[i])
-			continue;
-		small[t->head[p]] += total[i];
-		n_small[t->head[p]]++;
+		if (t->shown[i]) {
+			small[i] = n_small[i] = 0;
+		} else if (total[i]) {
+			small[head] += total[i];
+			n_small[head]++;
+		}
 	}
 }
 
@@ -34,11 +34,12 @@ uint32_t layout_boxes(const struct tree *t, const uint64_t *total, uint64_t full
 
 	collect_small(t, total, small, n_small);
 	start[0] = 0;
-	for (uint32_t i = 0; i < t->n; i++) {
+	for (uint32_t k = 0; k < t->n_laid; k++) {
+		uint32_t i = t->laid[k];
 		uint64_t at;
 		int x0, x1;
 
-		if (!t->shown[i] || t->head[i] != i || !total[i])
+		if (!t->shown[i] || !total[i])
 			continue;
 		at = start[i];
 		x0 = tree_px(at, full, width_px);

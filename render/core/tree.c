@@ -151,6 +151,15 @@ static void list_children(struct tree *t, uint32_t *fill)
 		sort_by_name(t, t->child + t->first[i], t->first[i + 1] - t->first[i]);
 }
 
+/* Of the recording of tests/bench that is a tenth. */
+static void list_laid(struct tree *t)
+{
+	t->n_laid = 0;
+	for (uint32_t i = 0; i < t->n; i++)
+		if (t->shown[i] ? t->head[i] == i : t->shown[t->parent[i]])
+			t->laid[t->n_laid++] = i;
+}
+
 void tree_arrange(struct tree *t, uint64_t full, int width_px, int max_rows, uint32_t *scratch)
 {
 	for (uint32_t i = 0; i < t->n; i++)
@@ -162,4 +171,5 @@ void tree_arrange(struct tree *t, uint64_t full, int width_px, int max_rows, uin
 		set_rows(t);
 	}
 	list_children(t, scratch);
+	list_laid(t);
 }

@@ -39,6 +39,9 @@ struct tree {
 	uint16_t *row;	 /* of a head: 0 is the root's */
 	uint32_t *child; /* boxes in drawing order, those on the box of head h at first[h]… */
 	uint32_t *first; /* cap + 1 elements */
+	uint32_t
+	    *laid; /* what a layout looks at, n_laid: heads, and the hidden children of shown */
+	uint32_t n_laid;
 	uint16_t n_rows;
 };
 

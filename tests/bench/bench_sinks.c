@@ -41,12 +41,13 @@ static void make_images(void)
 {
 	static double ms[IMAGES];
 	struct image_pool *pool = image_pool_create(WIDTH, HEIGHT, IMAGES);
+	struct text *text = text_create(false);
 
 	for (int i = 0; i < IMAGES; i++) {
 		double start;
 
 		image[i] = image_get(pool);
-		picture_draw(image[i], i / 12.);
+		picture_draw(text, image[i], i / 12.);
 		frame[i] = av_frame_alloc();
 		frame[i]->format = AV_PIX_FMT_YUV420P;
 		frame[i]->width = WIDTH;
@@ -60,6 +61,7 @@ static void make_images(void)
 		frame[i]->pts = i * 90000ll / FPS;
 		frame[i]->pict_type = i ? AV_PICTURE_TYPE_NONE : AV_PICTURE_TYPE_I;
 	}
+	text_destroy(text);
 	bench_row("YUV 1080p", bench_median(ms, IMAGES), "ms", "<= 0.6");
 }
 

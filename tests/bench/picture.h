@@ -9,12 +9,14 @@
 
 #include <cairo/cairo.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "render/image.h"
+#include "render/canvas.h"
+#include "render/text.h"
 
 #define PICTURE_BOXES  1500
 #define PICTURE_LABELS 300
@@ -57,37 +59,35 @@ struct picture_box {
 	uint32_t seed;
 };
 
-static void picture_box(cairo_t *cr, const struct picture_box *b, int *labels)
+static void picture_fill(struct canvas *c, const struct picture_box *b)
 {
-	static const double kind[5][3] = {
-	    {.56, .68, .90}, {.95, .76, .46}, {.62, .80, .58}, {.97, .85, .66}, {.80, .80, .80}};
-	const double *c = kind[b->seed / 7 % 5];
-	double tint = (b->seed % 8) * .01 - .04, bottom = 1000 - b->row * 22;
-	char text[64];
-	int fits = (b->x1 - b->x0 - 8) / 8;
+	static const uint32_t kind[5] = {0x8fade6, 0xf2c275, 0x9ecc94, 0xf7d9a8, 0xcccccc};
+	int tint = (int)(b->seed % 8) - 4;
 
-	cairo_set_source_rgb(cr, c[0] + tint, c[1] + tint, c[2] + tint);
-	cairo_rectangle(cr, b->x0, bottom - 22, b->x1 - b->x0 - 1, 21);
-	cairo_fill(cr);
-	if (fits < 3 || *labels == PICTURE_LABELS)
+	canvas_rect(c, kind[b->seed / 7 % 5] + tint * 0x020202, b->x0, 978 - b->row * 22,
+		    b->x1 - b->x0 - 1, 21);
+}
+
+static void picture_label(struct text *t, struct image *img, const struct picture_box *b,
+			  int *labels)
+{
+	struct text_style style = {FACE_REGULAR, 15, 0};
+	char text[64];
+
+	if (b->x1 - b->x0 < 32 || *labels == PICTURE_LABELS)
 		return;
 	++*labels;
-	if (snprintf(text, sizeof(text), "ns::Type%u<T>::function_%u", b->seed % 97,
-		     b->seed % 1009) > fits)
-		text[fits] = '\0';
-	cairo_set_source_rgb(cr, 0, 0, 0);
-	cairo_move_to(cr, b->x0 + 4, bottom - 6);
-	cairo_show_text(cr, text);
+	snprintf(text, sizeof(text), "ns::Type%u<T>::function_%u", b->seed % 97, b->seed % 1009);
+	text_draw(t, img, &style, ALIGN_LEFT, b->x0 + 4, 994 - b->row * 22, b->x0, b->x1 - 4, text);
 }
 
 /*
  * A tree in rows from the root up, where a box has one child nearly as wide, or one wide and some
  * narrow ones. The edges swing with the phase.
  */
-static void picture_boxes(cairo_t *cr, double phase)
+static int picture_boxes(struct picture_box *box, double phase)
 {
-	static struct picture_box box[PICTURE_BOXES];
-	int n = 1, labels = 0;
+	int n = 1;
 
 	box[0] = (struct picture_box){.x1 = 1900, .seed = 4711};
 	for (int i = 0; i < n; i++) {
@@ -95,7 +95,6 @@ static void picture_boxes(cairo_t *cr, double phase)
 		uint32_t seed = b->seed;
 		int x = b->x0, children = 1 + picture_random(&seed) % 8 / 5;
 
-		picture_box(cr, b, &labels);
 		for (int k = 0; k < children && b->row + 1 < PICTURE_ROWS; k++) {
 			double swing = .04 * sin(phase + picture_random(&seed) % 64);
 			double share = k < children - 1 ? .3 + swing : seed % 3 ? 1 : .97;
@@ -110,31 +109,43 @@ static void picture_boxes(cairo_t *cr, double phase)
 			x = x1;
 		}
 	}
+	return n;
 }
 
-static inline cairo_surface_t *picture_surface(struct image *img)
+/* On an image of 1920×1080. */
+static inline void picture_draw(struct text *t, struct image *img, double phase)
 {
-	return cairo_image_surface_create_for_data((unsigned char *)img->pixels, CAIRO_FORMAT_RGB24,
-						   img->width, img->height, img->stride_bytes);
+	static struct picture_box box[PICTURE_BOXES];
+	struct text_style title = {FACE_BOLD, 38, 0x1a1a1a};
+	int n = picture_boxes(box, phase), labels = 0;
+	struct canvas *c;
+
+	image_clear(img, 0xfafaf7);
+	c = canvas_begin(img);
+	for (int i = 0; i < n; i++)
+		picture_fill(c, &box[i]);
+	canvas_end(c);
+	text_draw(t, img, &title, ALIGN_LEFT, 40, 60, 0, 1920, "database host, 14:03:27 UTC");
+	for (int i = 0; i < n; i++)
+		picture_label(t, img, &box[i], &labels);
 }
 
-static inline void picture_draw(struct image *img, double phase)
+/* The same pixels as cairo keeps them. */
+static inline cairo_surface_t *picture_surface(const struct image *img)
 {
-	cairo_surface_t *surface = picture_surface(img);
-	cairo_t *cr = cairo_create(surface);
+	cairo_surface_t *s =
+	    cairo_image_surface_create(CAIRO_FORMAT_RGB24, img->width, img->height);
 
-	cairo_scale(cr, img->width / 1920., img->height / 1080.);
-	cairo_set_source_rgb(cr, .98, .98, .97);
-	cairo_paint(cr);
-	cairo_select_font_face(cr, "Inter", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
-	cairo_set_font_size(cr, 15);
-	picture_boxes(cr, phase);
-	cairo_set_font_size(cr, 38);
-	cairo_set_source_rgb(cr, .1, .1, .1);
-	cairo_move_to(cr, 40, 60);
-	cairo_show_text(cr, "database host, 14:03:27 UTC");
-	cairo_destroy(cr);
-	cairo_surface_destroy(surface);
+	cairo_surface_flush(s);
+	for (int y = 0; y < img->height; y++) {
+		uint32_t *row = (uint32_t *)(cairo_image_surface_get_data(s) +
+					     y * cairo_image_surface_get_stride(s));
+
+		for (int x = 0; x < img->width; x++)
+			row[x] = img->colours.rgb[image_row(img, y)[x]];
+	}
+	cairo_surface_mark_dirty(s);
+	return s;
 }
 
 #endif

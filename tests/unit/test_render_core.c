@@ -211,7 +211,8 @@ TEST(windows_end_where_they_should)
 
 static struct {
 	struct tree t;
-	uint32_t parent[NODES], head[NODES], tail[NODES], child[NODES], first[NODES + 1];
+	uint32_t parent[NODES], head[NODES], tail[NODES], child[NODES], first[NODES + 1],
+	    laid[NODES];
 	uint32_t scratch[NODES];
 	const char *name[NODES], *chain[NODES + 1];
 	uint8_t kind[NODES];
@@ -249,7 +250,8 @@ static void random_tree(void)
 			   .tail = fix.tail,
 			   .row = fix.row,
 			   .child = fix.child,
-			   .first = fix.first};
+			   .first = fix.first,
+			   .laid = fix.laid};
 	for (uint32_t i = 0; i < t->n; i++) {
 		uint32_t p = i ? i - 1 - below(i < 4 ? i : below(3) ? 2 : i) : 0;
 

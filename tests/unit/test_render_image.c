@@ -26,9 +26,11 @@ TEST(images_come_back)
 	CHECK(a != b);
 	CHECK_EQ(a->width, 10);
 	CHECK_EQ(a->height, 6);
-	CHECK(a->stride_bytes >= 40);
+	CHECK(a->stride_bytes >= 10);
 	CHECK_EQ((uintptr_t)image_row(a, 1) % 64, 0);
-	memset(a->pixels, 1, a->stride_bytes * a->height);
+	image_clear(a, 0x123456);
+	CHECK_EQ(a->colours.n, 1);
+	CHECK_EQ(a->colours.rgb[image_row(a, 5)[9]], 0x123456);
 	image_ref(a);
 	image_unref(a);
 	image_unref(a);
@@ -57,6 +59,41 @@ TEST(getting_waits_for_a_free_one)
 	pthread_join(thread, NULL);
 	image_unref(a);
 	image_pool_destroy(pool);
+}
+
+TEST(colours_are_numbered_in_order)
+{
+	static struct colours c;
+
+	for (int round = 0; round < 3; round++) {
+		colours_clear(&c);
+		/* Far more memos than there is room for. */
+		for (uint32_t i = 0; i < COLOURS_MAX; i++)
+			CHECK_EQ(colours_number(&c, (i + round) * 0xfd05), i);
+		for (uint32_t i = COLOURS_MAX; i--;)
+			CHECK_EQ(colours_number(&c, (i + round) * 0xfd05 | 0xab000000), i);
+		CHECK_EQ(c.n, COLOURS_MAX);
+		for (uint32_t i = 0; i < COLOURS_MAX; i++)
+			CHECK_EQ(c.rgb[i], (i + round) * 0xfd05);
+	}
+}
+
+TEST(beyond_the_table_the_nearest_colour_stands)
+{
+	static struct colours c;
+
+	for (uint32_t i = 0; i < COLOURS_MAX; i++)
+		colours_number(&c, i << 8);
+	CHECK_EQ(colours_number(&c, 0x004201), 0x42);
+	CHECK_EQ(colours_number(&c, 0x00ffff), 0xff);
+	CHECK_EQ(colours_number(&c, 0x01ff00), 0xff);
+	CHECK_EQ(c.n, COLOURS_MAX);
+	colours_clear(&c);
+	/* Two are as near: the earlier. */
+	for (uint32_t i = 0; i < COLOURS_MAX; i++)
+		colours_number(&c, i * 2);
+	for (int again = 0; again < 2; again++)
+		CHECK_EQ(colours_number(&c, 101), 50);
 }
 
 #define N_JOBS 2000

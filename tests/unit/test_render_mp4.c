@@ -71,12 +71,9 @@ static int push(uint64_t t_ns, uint32_t rgb, bool step_start)
 	struct image_info info = {.t_ns = t_ns, .step_start = step_start};
 	int err, bar = t_ns / 10000000 % 40 * 2;
 
-	for (int y = 0; y < HEIGHT; y++) {
-		uint32_t *row = (uint32_t *)image_row(img, y);
-
-		for (int x = 0; x < WIDTH; x++)
-			row[x] = x >= bar && x < bar + 8 ? 0 : rgb;
-	}
+	image_clear(img, rgb);
+	for (int y = 0; y < HEIGHT; y++)
+		memset(image_row(img, y) + bar, colours_number(&img->colours, 0), 8);
 	err = sink_push(sink, img, &info);
 	image_unref(img);
 	return err;
@@ -399,8 +396,11 @@ static int film_of_noise(const char *name, int n)
 		struct image *img = image_get(pool);
 		struct image_info info = {.t_ns = i * S / 30};
 
-		for (size_t k = 0; k < img->stride_bytes / 4 * HEIGHT; k++)
-			img->pixels[k] = state = state * 1664525 + 1013904223;
+		colours_clear(&img->colours);
+		for (uint32_t k = 0; k < COLOURS_MAX; k++)
+			colours_number(&img->colours, k * 0x9e3779b1u);
+		for (size_t k = 0; k < img->stride_bytes * HEIGHT; k++)
+			img->pixels[k] = (state = state * 1664525 + 1013904223) >> 24;
 		err = sink_push(sink, img, &info);
 		image_unref(img);
 	}

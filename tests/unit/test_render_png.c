@@ -1,4 +1,3 @@
-#include "render/indexed.h"
 #include "render/png.h"
 #include "render/sink_png.h"
 #include "tests/test.h"
@@ -26,22 +25,21 @@ static void free_image(struct image *img)
 	image_pool_destroy(pool);
 }
 
-static uint32_t *at(struct image *img, int x, int y)
+static uint32_t colour_at(const struct image *img, int x, int y)
 {
-	return (uint32_t *)image_row(img, y) + x;
+	return img->colours.rgb[image_row(img, y)[x]];
 }
 
 static void fill(struct image *img, int x0, int y0, int x1, int y1, uint32_t rgb)
 {
 	for (int y = y0; y < y1; y++)
-		for (int x = x0; x < x1; x++)
-			*at(img, x, y) = rgb;
+		memset(image_row(img, y) + x0, colours_number(&img->colours, rgb), x1 - x0);
 }
 
 /* n boxes, each of a colour of its own, in rows. */
 static void draw_boxes(struct image *img, int n)
 {
-	fill(img, 0, 0, img->width, img->height, 0xf8f8f4);
+	image_clear(img, 0xf8f8f4);
 	for (int i = 0; i < n; i++) {
 		int x = i * 6 % img->width, y = i * 6 / img->width * 6;
 
@@ -61,7 +59,7 @@ static bool same_as_file(const struct image *img, const char *path)
 						   y * cairo_image_surface_get_stride(s));
 
 		for (int x = 0; x < img->width; x++)
-			same &= (row[x] & 0xffffff) == (image_row(img, y)[x] & 0xffffff);
+			same &= (row[x] & 0xffffff) == colour_at(img, x, y);
 	}
 	cairo_surface_destroy(s);
 	return same;
@@ -131,107 +129,6 @@ static bool exists(const char *name)
 	return !access(path_in(name), F_OK);
 }
 
-TEST(up_to_256_colours_are_exact)
-{
-	static const int counts[] = {1, 2, 100, 255};
-	struct image *img = new_image(128, 96);
-	struct indexed ix = {0};
-
-	for (size_t i = 0; i < 4; i++) {
-		draw_boxes(img, counts[i]);
-		indexed_make(&ix, img, 256);
-		CHECK(ix.exact);
-		CHECK_EQ(ix.n_colours, counts[i] + 1);
-		for (int y = 0; y < 96; y++)
-			for (int x = 0; x < 128; x++)
-				CHECK_EQ(ix.colour[ix.pixels[y * 128 + x]], *at(img, x, y));
-	}
-	draw_boxes(img, 256);
-	indexed_make(&ix, img, 256);
-	CHECK(!ix.exact);
-	CHECK_EQ(ix.n_colours, 256);
-	indexed_deinit(&ix);
-	free_image(img);
-}
-
-static unsigned far_off(uint32_t a, uint32_t b)
-{
-	return abs((int)(a >> 16 & 255) - (int)(b >> 16 & 255)) +
-	       abs((int)(a >> 8 & 255) - (int)(b >> 8 & 255)) +
-	       abs((int)(a & 255) - (int)(b & 255));
-}
-
-/* 160 fills, each next to another, with the shades between each and black scattered over them as
- * labels do. */
-TEST(fills_stay_exact_and_shades_come_near)
-{
-	static const uint32_t family[] = {0xf0c060, 0x7090e0, 0x90d090,
-					  0xe0a0d0, 0xc0c0c0, 0x60d0d0};
-	struct image *img = new_image(640, 480);
-	struct indexed ix = {0};
-	uint64_t sum = 0, n = 0;
-	uint32_t state = 1;
-
-	fill(img, 0, 0, 640, 480, 0xfafaf8);
-	/* Small ones, which would do little harm. */
-	for (int i = 0; i < 30; i++)
-		fill(img, i * 16, 460, i * 16 + 3, 463, 0xfaf9f8 - i);
-	for (int i = 0; i < 160; i++) {
-		uint32_t rgb = family[i % 6] + i / 6;
-		int x0 = i % 16 * 40, y0 = i / 16 * 45;
-
-		fill(img, x0, y0, x0 + 38, y0 + 43, rgb);
-		for (int k = 0; k < 200; k++) {
-			uint32_t a;
-
-			state = state * 1664525 + 1013904223;
-			a = state >> 24;
-			*at(img, x0 + 2 + (state >> 8) % 34, y0 + 2 + (state >> 16) % 39) =
-			    (rgb >> 16) * a / 255 << 16 | (rgb >> 8 & 255) * a / 255 << 8 |
-			    (rgb & 255) * a / 255;
-		}
-	}
-	indexed_make(&ix, img, 256);
-	CHECK(!ix.exact);
-	for (int y = 0; y < 480; y++) {
-		for (int x = 0; x < 640; x++) {
-			uint32_t was = *at(img, x, y), is = ix.colour[ix.pixels[y * 640 + x]];
-			bool corner = (x % 40 < 2 && y % 45 < 2) || y >= 450;
-
-			if (corner)
-				CHECK_EQ(is, was);
-			if (was != is) {
-				sum += far_off(was, is);
-				n++;
-			}
-			CHECK(far_off(was, is) < 60);
-		}
-	}
-	CHECK(n > 0 && sum / n < 15);
-	indexed_deinit(&ix);
-	free_image(img);
-}
-
-TEST(any_picture_ends_and_fewer_colours_can_be_asked_for)
-{
-	struct image *img = new_image(512, 512);
-	struct indexed ix = {0};
-
-	for (int y = 0; y < 512; y++)
-		for (int x = 0; x < 512; x++)
-			*at(img, x, y) = (uint32_t)(y * 512 + x) * 0x9e3779b1u;
-	indexed_make(&ix, img, 256);
-	CHECK_EQ(ix.n_colours, 256);
-	indexed_make(&ix, img, 16);
-	CHECK_EQ(ix.n_colours, 16);
-	for (int i = 0; i < 512 * 512; i++)
-		CHECK(ix.pixels[i] < 16);
-	indexed_make(&ix, img, 2);
-	CHECK_EQ(ix.n_colours, 2);
-	indexed_deinit(&ix);
-	free_image(img);
-}
-
 static uint8_t file[1 << 20], file2[1 << 20];
 static char types[4096], texts[4096];
 
@@ -253,7 +150,7 @@ TEST(a_png_is_well_formed)
 		fwrite(png.file.data, 1, png.file.len, f);
 		fclose(f);
 		CHECK(same_as_file(img, path_in("x.png")));
-		*at(img, 150, 199) ^= 0x400;
+		image_row(img, 199)[150] ^= 1;
 		CHECK(!same_as_file(img, path_in("x.png")));
 	}
 	png_deinit(&png);

@@ -31,8 +31,7 @@ static int push(uint64_t t_ns, uint32_t rgb)
 	struct image_info info = {.t_ns = t_ns};
 	int err;
 
-	for (size_t i = 0; i < img->stride_bytes / 4 * HEIGHT; i++)
-		img->pixels[i] = rgb;
+	image_clear(img, rgb);
 	err = sink_push(sink, img, &info);
 	image_unref(img);
 	return err;
