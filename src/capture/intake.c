@@ -87,6 +87,9 @@ static struct proc *scan_one(struct intake *in, uint32_t pid)
 
 	if (procfs_read(pid, &found))
 		return NULL;
+	/* At its end it has nothing mapped any more; what it had is told by events. */
+	if (found.is_ending)
+		return NULL;
 	scan.p = procs_add(in->procs, pid, found.comm, found.is_kernel, now);
 	if (!scan.p || found.is_kernel)
 		return scan.p;
@@ -109,7 +112,8 @@ static void scan_now(struct intake *in, uint32_t pid)
 	if (scan.now)
 		procs_mappings(scan.now, &n);
 	/* It was told of: its entry is on the way. */
-	if (n || (scan.now && scan.now->exited) || procfs_read(pid, &found) || found.is_kernel)
+	if (n || (scan.now && scan.now->exited) || procfs_read(pid, &found) || found.is_kernel ||
+	    found.is_ending)
 		return;
 	scan.now = procs_add(procs, pid, found.comm, false, mono_ns());
 	if (!scan.now)

@@ -19,6 +19,7 @@ int procfs_read(uint32_t pid, struct procfs_process *ret)
 {
 	char path[64], buf[1024], *from, *to;
 	unsigned int flags;
+	char state;
 	ssize_t n;
 	int fd;
 
@@ -34,10 +35,12 @@ int procfs_read(uint32_t pid, struct procfs_process *ret)
 	/* The name may hold brackets and spaces: it ends with the last one. */
 	from = strchr(buf, '(');
 	to = strrchr(buf, ')');
-	if (!from || !to || to < from || sscanf(to + 1, " %*c %*d %*d %*d %*d %*d %u", &flags) != 1)
+	if (!from || !to || to < from ||
+	    sscanf(to + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
 		return -ESRCH;
 	*to = '\0';
-	*ret = (struct procfs_process){.pid = pid, .is_kernel = flags & KTHREAD};
+	*ret = (struct procfs_process){
+	    .pid = pid, .is_kernel = flags & KTHREAD, .is_ending = state == 'Z' || state == 'X'};
 	strncpy(ret->comm, from + 1, sizeof(ret->comm) - 1);
 	return 0;
 }

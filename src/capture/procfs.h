@@ -14,6 +14,7 @@ struct procfs_process {
 	uint32_t pid;
 	char comm[16];
 	bool is_kernel;
+	bool is_ending; /* its memory is gone: a zombie, or soon one */
 };
 
 typedef void procfs_map_fn(void *arg, const struct mapped *map, uint64_t pgoff);

@@ -259,8 +259,9 @@ static void rename_one(struct procs *ps, const struct proc_event *e)
 {
 	struct proc *p = procs_find(ps, e->pid);
 
-	if (e->pid != e->tid || (p && e->t_ns < p->known_ns))
+	if (e->pid != e->tid || (p && e->t_ns < p->known_ns && e->kind != PROC_EXEC))
 		return;
+	/* Whatever /proc told later: from here on all is told by events. */
 	if (e->kind == PROC_EXEC) {
 		bool followed = e->pid == ps->follow_pid || (p && p->followed);
 

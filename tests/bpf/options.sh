@@ -165,7 +165,7 @@ stop $b # films are made with what nobody else wants of the CPUs
 run --stacks -o y.folded
 check "-f and --stacks exclude each other" [ $status = 2 ]
 rm -rf files && mkdir files && cd files
-run_in() { timeout -k 5 30 "$FLAMELAPSE" record 0.5 -p $a "$@" > ../out 2> ../err; status=$?; }
+run_in() { timeout -k 5 30 "$FLAMELAPSE" record 2 -p $a "$@" > ../out 2> ../err; status=$?; }
 run_in -f
 check "-f: no files" [ -s ../out -a -z "$(ls -A)" ]
 run_in --stacks

@@ -201,12 +201,26 @@ TEST(what_happened_before_the_scan_is_in_it)
 	procs_add(ps, 7, "now", false, 100);
 	map(7, 150, 0x1000, 0x2000, 0, 1);
 	event(PROC_FORK, 50, 7, 7, 1, "");
-	event(PROC_EXEC, 60, 7, 7, 0, "then");
+	event(PROC_COMM, 60, 7, 7, 0, "then");
 	event(PROC_EXIT, 70, 7, 7, 0, "");
 	map(7, 80, 0x1000, 0x2000, 0, 9);
 	CHECK_STR(procs_find(ps, 7)->comm, "now");
 	CHECK(!procs_find(ps, 7)->exited);
 	CHECK_EQ(at(7, 0x1000, NULL), 1);
+}
+
+/* It was scanned when it had ended, and samples of it are still to come. */
+TEST(an_exec_before_the_scan_is_told_by_events)
+{
+	fresh();
+	procs_add(ps, 1, "late", false, 100);
+	event(PROC_EXEC, 10, 1, 1, 0, "prog");
+	map(1, 11, 0x1000, 0x2000, 0, 1);
+	CHECK_EQ(at(1, 0x1000, NULL), 1);
+	CHECK_STR(procs_find(ps, 1)->comm, "prog");
+	/* A fork that comes after it is of an older process of that number. */
+	event(PROC_FORK, 5, 1, 1, 7, "");
+	CHECK_EQ(at(1, 0x1000, NULL), 1);
 }
 
 TEST(descendants_are_followed)
