@@ -148,16 +148,15 @@ static void take_saved(struct unwind_rule *rule, int which, Dwarf_Frame *frame, 
 			rule->saved[which] = UNWIND_SAME;
 		return;
 	}
-	if (op[0].atom == DW_OP_call_frame_cfa) {
-		if (n == 2 && op[1].atom == DW_OP_plus_uconst)
-			offset = (int64_t)op[1].number;
-		else if (n != 1)
-			return;
-	} else if (n == 1 && is_register_plus(op, &base, &offset) && base == UNWIND_RBP) {
-		rule->by_rbp |= 1u << which;
-	} else {
+	/* An expression of the file's own begins with the CFA too, whether it needs it or not. */
+	if (op[0].atom != DW_OP_call_frame_cfa || n > 2)
 		return;
-	}
+	if (n == 2 && op[1].atom == DW_OP_plus_uconst)
+		offset = (int64_t)op[1].number;
+	else if (n == 2 && is_register_plus(&op[1], &base, &offset) && base == UNWIND_RBP)
+		rule->by_rbp |= 1u << which;
+	else if (n == 2)
+		return;
 	if (!in_words(offset, &rule->saved[which])) {
 		rule->saved[which] = UNWIND_LOST;
 		rule->by_rbp &= ~(1u << which);
