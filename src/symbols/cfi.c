@@ -307,7 +307,8 @@ static void add_rows(struct builder *b)
 	bool sorted = true;
 	size_t next = 0;
 
-	qsort(b->function, b->n_functions, sizeof(*b->function), by_start);
+	if (b->n_functions)
+		qsort(b->function, b->n_functions, sizeof(*b->function), by_start);
 	qsort(b->load, b->n_loads, sizeof(*b->load), by_vaddr);
 	b->pointer_rule = intern_rule(b, &pointer);
 	for (size_t i = 0; i < b->n_loads; i++)
