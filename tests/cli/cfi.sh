@@ -21,7 +21,7 @@ named() {
 others() { find /usr/bin $lib -maxdepth 2 -type f -size +8k | LC_ALL=C sort | awk "NR % $1 == 0"; }
 
 case $CFI_FILES in
-all) others 1 > files ;;
+all) { named; others 1; } > files ;;
 *) { named; others 25; } > files ;;
 esac
 cat > one << 'END'
