@@ -298,7 +298,22 @@ static int by_offset(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
 
-	return (x->offset > y->offset) - (x->offset < y->offset);
+	if (x->offset != y->offset)
+		return x->offset > y->offset ? 1 : -1;
+	return (x->rule > y->rule) - (x->rule < y->rule);
+}
+
+/* Segments whose places in the file are in another order, or overlap: of two rows at one place, one
+ * may end a segment where the other begins the next. */
+static void sort_rows(struct builder *b)
+{
+	size_t n = 0;
+
+	qsort(b->row, b->n_rows, sizeof(*b->row), by_offset);
+	for (size_t i = 0; i < b->n_rows; i++)
+		if (i + 1 == b->n_rows || b->row[i].offset != b->row[i + 1].offset)
+			b->row[n++] = b->row[i];
+	b->n_rows = n;
 }
 
 static void add_rows(struct builder *b)
@@ -316,7 +331,7 @@ static void add_rows(struct builder *b)
 	for (size_t i = 1; i < b->n_rows; i++)
 		sorted &= b->row[i - 1].offset <= b->row[i].offset;
 	if (!sorted)
-		qsort(b->row, b->n_rows, sizeof(*b->row), by_offset);
+		sort_rows(b);
 }
 
 /* --- the table --- */
