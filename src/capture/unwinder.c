@@ -44,6 +44,7 @@ struct unwinder {
 	struct chan *out;
 	struct arena arena;
 	struct procs *procs;
+	bool follows;
 	uint32_t *changed; /* pids */
 	size_t n_changed, cap_changed;
 	struct table *table; /* by module */
@@ -102,6 +103,12 @@ void unwinder_destroy(struct unwinder *u)
 
 /* --- processes --- */
 
+void unwinder_follow(struct unwinder *u, uint32_t pid)
+{
+	u->follows = true;
+	procs_follow(u->procs, pid);
+}
+
 struct procs *unwinder_procs(struct unwinder *u)
 {
 	return u->procs;
@@ -151,6 +158,11 @@ static void tell_kernel(struct unwinder *u, struct proc *p)
 	size_t n;
 	const struct mapping *m = procs_mappings(p, &n);
 
+	if (u->follows && !p->followed && !p->exited) {
+		entry = (struct unwind_process){0};
+		sampler_set_process(u->sampler, p->pid, &entry);
+		return;
+	}
 	if (!n || n > UNWIND_MAPPINGS_MAX || p->exited) {
 		sampler_drop_process(u->sampler, p->pid);
 		return;

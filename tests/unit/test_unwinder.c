@@ -432,6 +432,25 @@ TEST(mappings_follow_what_happens)
 	CHECK_EQ(process[2].n, 0);
 }
 
+/* The program tells one that does not count from one that it knows nothing of. */
+TEST(only_what_is_followed_is_unwound)
+{
+	start(1);
+	memset(process, 0xff, sizeof(process));
+	unwinder_follow(u, 2);
+	procs_add(unwinder_procs(u), 1, "shell", false, 0);
+	event(PROC_MAP, 1, 1, 0, 0x10000, 5);
+	CHECK_EQ(process[1].n, 0);
+	event(PROC_FORK, 2, 2, 1, 0, 0);
+	CHECK_EQ(process[2].n, 1);
+	event(PROC_FORK, 3, 3, 2, 0, 0);
+	event(PROC_EXEC, 4, 3, 0, 0, 0);
+	event(PROC_MAP, 5, 3, 0, 0x20000, 6);
+	CHECK_EQ(process[3].n, 1);
+	event(PROC_FORK, 6, 4, 1, 0, 0);
+	CHECK_EQ(process[4].n, 0);
+}
+
 /* What a change leaves behind is not written again while the program may be reading it. */
 TEST(the_old_mappings_stay_a_while)
 {
