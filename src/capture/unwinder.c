@@ -141,13 +141,19 @@ static uint32_t write_mappings(struct unwinder *u, const struct mapping *m, size
 	if (at == ARENA_NONE)
 		return at;
 	out = (void *)arena_words(&u->arena, at);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		/* [vsyscall] is the last one, and beyond what the program can compare. */
+		if (m[i].start >> 63) {
+			out[i] = (struct unwind_mapping){.start = INT64_MAX};
+			continue;
+		}
 		out[i] = (struct unwind_mapping){
 		    .start = m[i].start,
 		    .n_pages = (m[i].end - m[i].start) >> UNWIND_PAGE_BITS,
 		    .module = m[i].module == MODULE_JIT ? 0 : m[i].module,
 		    .pgoff = m[i].pgoff,
 		};
+	}
 	return at;
 }
 

@@ -139,6 +139,8 @@ static uint32_t module_at(uint32_t pid, uint64_t address, uint64_t *offset_ret)
 	for (uint32_t i = 0; i < p->n; i++) {
 		const struct unwind_mapping *m = words(p->mappings + i * 6, sizeof(*m));
 
+		/* The program compares them as signed numbers. */
+		CHECK(m->start <= INT64_MAX);
 		CHECK(!i || m->start >= m[-1].start + ((uint64_t)m[-1].n_pages << 12));
 		if (address - m->start < (uint64_t)m->n_pages << 12) {
 			*offset_ret = address - m->start + m->pgoff;
@@ -426,6 +428,10 @@ TEST(mappings_follow_what_happens)
 	CHECK_EQ(module_at(2, 0x10fff, &off), 5);
 	CHECK_EQ(module_at(2, 0x50001, &off), 0);
 	CHECK_EQ(off, 0x7001);
+	event(PROC_MAP, 4, 2, 0, 0xffffffffff600000, 7);
+	CHECK_EQ(process[2].n, process[1].n + 2);
+	CHECK_EQ(module_at(2, 0x10fff, &off), 5);
+	CHECK_EQ(module_at(2, 0xffffffffff600000, &off), 0);
 	event(PROC_EXEC, 5, 1, 0, 0, 0);
 	CHECK_EQ(process[1].n, 0);
 	event(PROC_EXIT, 6, 2, 0, 0, 0);
