@@ -3,28 +3,38 @@
  * several compilers, without frame pointers, and names here what it expects there.
  *
  *	chains MODE SECONDS	MODE: a name of the table below, or "all" of them
+ *	chains memfd SECONDS	mode_plain() in a copy of the program that never had a name
  *	chains split N		N rounds of equal work: 5 in half(), 3 in third(), 2 in fifth()
  *
- * Seconds are CPU time of the process: how many samples there are does not depend on who else runs.
- * Every stack that counts ends in spin_leaf(), and whoever calls it does nothing else for long.
+ * It begins with a moment in which the tables of its modules can be made. Seconds are CPU time of
+ * the process: how many samples there are does not depend on who else runs. Every stack that counts
+ * ends in spin_leaf(), and whoever calls it does nothing else for long.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* A call of its own, and nobody's last: it stays a frame. */
-#define FN    __attribute__((noinline, used))
+#ifdef __clang__
+#define FN static __attribute__((noinline, used))
+#else
+#define FN static __attribute__((noipa, used))
+#endif
 #define AFTER __asm__ volatile("" ::: "memory")
 #define SPINS 60000
 
@@ -126,6 +136,9 @@ FN long realigned(long a, long b, long c, long d, long e, long f, long g, long h
 FN long needs_registers(long n)
 {
 	long a = sink, b = a + n, c = b * 3, d = c ^ a, e = d + 7;
+	volatile char *p = __builtin_alloca(n % 77 + 1);
+
+	p[0] = n;
 
 	for (int i = 0; i < 2; i++)
 		e += realigned(a, b, c, d, e, 6, 7, 8 + n % 99);
@@ -220,6 +233,41 @@ FN void mode_raise(void)
 		raise(SIGUSR1);
 }
 
+/*
+ * Interrupted at its first byte: the byte before it belongs to another function, of another frame.
+ */
+void at_first(void);
+__asm__(".text\n"
+	".type before_first, @function\n"
+	"before_first: .cfi_startproc\n"
+	".cfi_def_cfa_offset 512\n"
+	"nop\n"
+	".cfi_endproc\n"
+	".size before_first, . - before_first\n"
+	".globl at_first\n"
+	".type at_first, @function\n"
+	"at_first: .cfi_startproc\n"
+	"ud2\n"
+	"ret\n"
+	".cfi_endproc\n"
+	".size at_first, . - at_first\n");
+
+FN void on_trap(int sig, siginfo_t *info, void *context)
+{
+	(void)sig, (void)info;
+	spin_leaf();
+	((ucontext_t *)context)->uc_mcontext.gregs[REG_RIP] += 2;
+}
+
+FN void mode_trap(void)
+{
+	struct sigaction sa = {.sa_sigaction = on_trap, .sa_flags = SA_SIGINFO};
+
+	sigaction(SIGILL, &sa, NULL);
+	while (goes_on())
+		at_first();
+}
+
 /* --- threads and processes --- */
 
 FN void *in_thread(void *arg)
@@ -264,8 +312,13 @@ FN void mode_vdso(void)
 			clock_gettime(CLOCK_MONOTONIC, &ts);
 }
 
+static const struct timespec moment = {0, 150000000};
+
 FN void call_library(void (*fn)(void))
 {
+	/* The table of the library is made meanwhile. */
+	fn();
+	nanosleep(&moment, NULL);
 	while (goes_on())
 		fn();
 }
@@ -312,6 +365,16 @@ FN void mode_exec2(void)
 		plain_a();
 }
 
+FN void mode_memfd(void)
+{
+	char *argv[] = {(char *)"chains", (char *)"plain", (char *)"0.3", NULL};
+	int from = open("/proc/self/exe", O_RDONLY), to = memfd_create("chains", MFD_CLOEXEC);
+
+	while (sendfile(to, from, NULL, 1 << 20) > 0)
+		;
+	fexecve(to, argv, environ);
+}
+
 /* --- known shares --- */
 
 FN void half(void)
@@ -344,6 +407,13 @@ FN void mode_split(long rounds)
 	}
 }
 
+FN void warm_up(void)
+{
+	for (long i = 0; i < 3000000; i++)
+		sink = sink * 31 + i;
+	nanosleep(&moment, NULL);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(void);
@@ -351,12 +421,12 @@ static const struct {
     {"plain", mode_plain},     {"alloca", mode_alloca},	  {"large", mode_large},
     {"realign", mode_realign}, {"deep200", mode_deep200}, {"deep300", mode_deep300},
     {"qsort", mode_qsort},     {"alarm", mode_alarm},	  {"raise", mode_raise},
-    {"thread", mode_thread},   {"vfork", mode_vfork},	  {"vdso", mode_vdso},
-    {"dlopen", mode_dlopen},   {"exec", mode_exec},	  {"exec1", mode_exec1},
-    {"exec2", mode_exec2},
+    {"trap", mode_trap},       {"thread", mode_thread},	  {"vfork", mode_vfork},
+    {"vdso", mode_vdso},       {"dlopen", mode_dlopen},	  {"exec", mode_exec},
+    {"exec1", mode_exec1},     {"exec2", mode_exec2},	  {"memfd", mode_memfd},
 };
 
-#define N_ALL (sizeof(modes) / sizeof(modes[0]) - 2)
+#define N_ALL (sizeof(modes) / sizeof(modes[0]) - 3)
 
 int main(int argc, char **argv)
 {
@@ -364,6 +434,8 @@ int main(int argc, char **argv)
 	double seconds = argc > 2 ? atof(argv[2]) : 0.1;
 
 	program = argv[0];
+	if (strncmp(mode, "exec", 4))
+		warm_up();
 	if (!strcmp(mode, "split")) {
 		mode_split(argc > 2 ? atol(argv[2]) : 100);
 		return 0;
