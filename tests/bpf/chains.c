@@ -312,7 +312,7 @@ FN void mode_vdso(void)
 			clock_gettime(CLOCK_MONOTONIC, &ts);
 }
 
-static const struct timespec moment = {0, 150000000};
+static const struct timespec moment = {0, 250000000};
 
 FN void call_library(void (*fn)(void))
 {
