@@ -128,14 +128,15 @@ $(O)/tests/%: $(O)/tests/%.o $(lib) $(fonts)
 	$(call say,LD)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(lib) $(fonts) $(libs)
 
+# What needs the BPF program.
+fuzz_not := src/cli/% $(patsubst %,src/capture/%.c,sampler unwinder intake collector)
 fuzz_cli := $(wildcard src/cli/option*.c) src/cli/suggest.c
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(src) $(fonts)
 	@mkdir -p $(@D)
 	$(call say,FUZZ)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $(pkg_cflags) -o $@ $< \
-		$(filter-out src/cli/% src/capture/sampler.c src/capture/collector.c,$(src)) $(fuzz_cli) \
-		$(fonts) $(libs) -lpthread
+		$(filter-out $(fuzz_not),$(src)) $(fuzz_cli) $(fonts) $(libs) -lpthread
 
 # Workloads with a known shape, and with frame pointers down to the last function.
 $(O)/tests/bpf/% $(O)/tests/tools/% $(O)/samples/%: override CFLAGS += -fno-omit-frame-pointer \

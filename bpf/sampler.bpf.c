@@ -281,6 +281,7 @@ static __always_inline u32 user_stack_by_tables(void *ctx, struct scratch *s, u3
 	struct pt_regs *regs = (void *)bpf_task_pt_regs(task);
 	const struct unwind_process *p;
 	struct unwind *u = &s->unwind;
+	_Bool wanted;
 
 	if (regs->cs != USER_CS)
 		return user_stack_by_pointers(ctx, s->addr + n_kernel, flags);
@@ -290,7 +291,8 @@ static __always_inline u32 user_stack_by_tables(void *ctx, struct scratch *s, u3
 	u->is_exact = 1;
 	u->mapping.n_pages = 0;
 	p = bpf_map_lookup_elem(&processes, &tgid);
-	if (p) {
+	wanted = !p || p->n;
+	if (p && wanted) {
 		u->process = *p;
 		bpf_loop(SAMPLER_MAX_USER + 1, take_frame, 0, 0);
 	} else {
@@ -303,7 +305,7 @@ static __always_inline u32 user_stack_by_tables(void *ctx, struct scratch *s, u3
 		return 0;
 	}
 	*flags |= u->end << SAMPLER_END_SHIFT;
-	if (copying && needs_copy(u->end))
+	if (copying && wanted && needs_copy(u->end))
 		copy_stack(u, task, t_ns, flags);
 	return u->depth;
 }

@@ -100,7 +100,7 @@ struct unwind_mapping {
 	__u64 pgoff; /* bytes */
 };
 
-/* The mappings of a process, in the arena. */
+/* The mappings of a process, in the arena. None at all: nobody asks for its callers. */
 struct unwind_process {
 	__u32 mappings, n;
 };

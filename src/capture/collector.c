@@ -402,6 +402,8 @@ static int open_sampler(struct run *r)
 	if (sampler_by_tables(r->sampler))
 		r->intake.unwinder =
 		    unwinder_create(r->sampler, r->intake.modules, r->out, opts->table_bytes);
+	if (r->intake.unwinder && r->intake.follows)
+		unwinder_follow(r->intake.unwinder, r->command.pid);
 	return sampler_attach(r->sampler, &r->events);
 }
 

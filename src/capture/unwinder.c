@@ -49,6 +49,7 @@ struct unwinder {
 	struct chan *out;
 	struct arena arena;
 	struct procs *procs;
+	bool follows;
 	uint32_t *changed; /* pids */
 	size_t n_changed, cap_changed;
 	struct table *table; /* by module */
@@ -360,6 +361,12 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 
 /* --- processes --- */
 
+void unwinder_follow(struct unwinder *u, uint32_t pid)
+{
+	u->follows = true;
+	procs_follow(u->procs, pid);
+}
+
 struct procs *unwinder_procs(struct unwinder *u)
 {
 	return u->procs;
@@ -392,13 +399,19 @@ static uint32_t write_mappings(struct unwinder *u, const struct mapping *m, size
 	if (at == ARENA_NONE)
 		return at;
 	out = (void *)arena_words(&u->arena, at);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		/* [vsyscall] is the last one, and beyond what the program can compare. */
+		if (m[i].start >> 63) {
+			out[i] = (struct unwind_mapping){.start = INT64_MAX};
+			continue;
+		}
 		out[i] = (struct unwind_mapping){
 		    .start = m[i].start,
 		    .n_pages = (m[i].end - m[i].start) >> UNWIND_PAGE_BITS,
 		    .module = m[i].module == MODULE_JIT ? 0 : m[i].module,
 		    .pgoff = m[i].pgoff,
 		};
+	}
 	return at;
 }
 
@@ -409,6 +422,11 @@ static void tell_kernel(struct unwinder *u, struct proc *p)
 	size_t n;
 	const struct mapping *m = procs_mappings(p, &n);
 
+	if (u->follows && !p->followed && !p->exited) {
+		entry = (struct unwind_process){0};
+		sampler_set_process(u->sampler, p->pid, &entry);
+		return;
+	}
 	if (!n || n > UNWIND_MAPPINGS_MAX || p->exited) {
 		sampler_drop_process(u->sampler, p->pid);
 		return;

@@ -29,6 +29,10 @@ struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, str
 				 size_t max_bytes);
 void unwinder_destroy(struct unwinder *u);
 
+/* Only this process counts, and all it forks from now on: others are not unwound, and their stacks
+ * are not copied, of which there is only so much a second. Before any process is told of. */
+void unwinder_follow(struct unwinder *u, uint32_t pid);
+
 /* The processes as they are now: what was read from /proc is added here, and then changed. */
 struct procs *unwinder_procs(struct unwinder *u);
 void unwinder_changed(struct unwinder *u, struct proc *p);

@@ -148,16 +148,15 @@ static void take_saved(struct unwind_rule *rule, int which, Dwarf_Frame *frame, 
 			rule->saved[which] = UNWIND_SAME;
 		return;
 	}
-	if (op[0].atom == DW_OP_call_frame_cfa) {
-		if (n == 2 && op[1].atom == DW_OP_plus_uconst)
-			offset = (int64_t)op[1].number;
-		else if (n != 1)
-			return;
-	} else if (n == 1 && is_register_plus(op, &base, &offset) && base == UNWIND_RBP) {
-		rule->by_rbp |= 1u << which;
-	} else {
+	/* An expression of the file's own begins with the CFA too, whether it needs it or not. */
+	if (op[0].atom != DW_OP_call_frame_cfa || n > 2)
 		return;
-	}
+	if (n == 2 && op[1].atom == DW_OP_plus_uconst)
+		offset = (int64_t)op[1].number;
+	else if (n == 2 && is_register_plus(&op[1], &base, &offset) && base == UNWIND_RBP)
+		rule->by_rbp |= 1u << which;
+	else if (n == 2)
+		return;
 	if (!in_words(offset, &rule->saved[which])) {
 		rule->saved[which] = UNWIND_LOST;
 		rule->by_rbp &= ~(1u << which);
@@ -299,7 +298,22 @@ static int by_offset(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
 
-	return (x->offset > y->offset) - (x->offset < y->offset);
+	if (x->offset != y->offset)
+		return x->offset > y->offset ? 1 : -1;
+	return (x->rule > y->rule) - (x->rule < y->rule);
+}
+
+/* Segments whose places in the file are in another order, or overlap: of two rows at one place, one
+ * may end a segment where the other begins the next. */
+static void sort_rows(struct builder *b)
+{
+	size_t n = 0;
+
+	qsort(b->row, b->n_rows, sizeof(*b->row), by_offset);
+	for (size_t i = 0; i < b->n_rows; i++)
+		if (i + 1 == b->n_rows || b->row[i].offset != b->row[i + 1].offset)
+			b->row[n++] = b->row[i];
+	b->n_rows = n;
 }
 
 static void add_rows(struct builder *b)
@@ -308,7 +322,8 @@ static void add_rows(struct builder *b)
 	bool sorted = true;
 	size_t next = 0;
 
-	qsort(b->function, b->n_functions, sizeof(*b->function), by_start);
+	if (b->n_functions)
+		qsort(b->function, b->n_functions, sizeof(*b->function), by_start);
 	qsort(b->load, b->n_loads, sizeof(*b->load), by_vaddr);
 	b->pointer_rule = intern_rule(b, &pointer);
 	for (size_t i = 0; i < b->n_loads; i++)
@@ -316,7 +331,7 @@ static void add_rows(struct builder *b)
 	for (size_t i = 1; i < b->n_rows; i++)
 		sorted &= b->row[i - 1].offset <= b->row[i].offset;
 	if (!sorted)
-		qsort(b->row, b->n_rows, sizeof(*b->row), by_offset);
+		sort_rows(b);
 }
 
 /* --- the table --- */

@@ -23,7 +23,8 @@ struct stackwalk {
 	const uint8_t *bytes;
 	uint64_t *address;
 	size_t n, max;
-	bool stray; /* an address in no mapping */
+	bool stray;	     /* an address in no mapping */
+	bool short_of_stack; /* since the last frame: something lay beyond the bytes */
 };
 
 static int no_elf(Dwfl_Module *mod, void **user, const char *name, Dwarf_Addr base, char **file,
@@ -132,12 +133,14 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
 
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr at, Dwarf_Word *word_ret, void *arg)
 {
-	const struct stackwalk *w = arg;
+	struct stackwalk *w = arg;
 	uint64_t from = at - w->copy->reg[STACK_COPY_SP];
 
 	(void)dwfl;
-	if (w->copy->n_bytes < sizeof(uint64_t) || from > w->copy->n_bytes - sizeof(uint64_t))
+	if (w->copy->n_bytes < sizeof(uint64_t) || from > w->copy->n_bytes - sizeof(uint64_t)) {
+		w->short_of_stack = true;
 		return false;
+	}
 	memcpy(word_ret, w->bytes + from, sizeof(uint64_t));
 	return true;
 }
@@ -179,6 +182,7 @@ static int take_frame(Dwfl_Frame *frame, void *arg)
 	}
 	w->address[w->n] = w->n && is_exact ? pc + 1 : pc;
 	w->n++;
+	w->short_of_stack = false;
 	return DWARF_CB_OK;
 }
 
@@ -216,11 +220,12 @@ size_t stackwalk_unwind(struct stackwalk *w, const struct stack_copy *c,
 	w->address = address;
 	w->n = 0;
 	w->max = max;
-	w->stray = false;
+	w->stray = w->short_of_stack = false;
 	*complete_ret = false;
 	if (!prepare(w))
 		return 0;
 	end = dwfl_getthread_frames(w->dwfl, PID, take_frame, w);
-	*complete_ret = end == 0 && !w->stray && w->n;
+	/* A return address that could not be read is no error of libdwfl: it just ends there. */
+	*complete_ret = end == 0 && !w->stray && !w->short_of_stack && w->n;
 	return w->n;
 }

@@ -191,6 +191,95 @@ TEST(too_many_open_intervals)
 	CHECK(cutter_tally(&c, (10 + CUTTER_OPEN_MAX) * SEC, &full) && !full);
 }
 
+/* A stack whose user part is still to be unwound: who knows what comes out. */
+TEST(a_copied_stack_is_like_no_other)
+{
+	struct tally_limits limits = {.pairs = 100, .stacks = 100};
+	uint64_t address = 0x1000, copied = 0, plain = 0;
+	struct wire_frame frame = {.module = 1, .offset = 0x10};
+	struct tally_raw raw = {.process = 1, .n_user = 1, .address = &address};
+	struct tally_stack stack = {.n_user = 1, .user = &frame, .end = UNWIND_HARD_RULE};
+	struct wire_stack_view v;
+	uint8_t out[TALLY_STACK_MAX];
+	struct tally t;
+
+	tally_init(&t, &limits, 1);
+	for (uint32_t i = 0; i < 12; i++) {
+		raw.copy = stack.copy = i % 3 ? 0 : 1 + i;
+		/* Only those without are found again. */
+		CHECK_EQ(tally_again(&t, &raw), !raw.copy && i > 1);
+		if (raw.copy || i == 1)
+			tally_add(&t, &raw, &stack);
+	}
+	CHECK_EQ(t.taken, 12);
+	CHECK_EQ(t.records, 12);
+	CHECK_EQ(t.n_pairs, 4 + 1);
+	for (size_t i = 0; i < t.n_pairs; i++) {
+		size_t at = 0;
+
+		CHECK_EQ(wire_next_stack(out, tally_write(&t, i, out), &at, &v), 1);
+		CHECK_EQ(v.head.end, UNWIND_HARD_RULE);
+		if (v.head.copy) {
+			CHECK_EQ(v.head.count, 1);
+			CHECK(!(copied & 1u << v.head.copy));
+			copied |= 1u << v.head.copy;
+		} else {
+			plain += v.head.count;
+		}
+	}
+	CHECK_EQ(copied, 1u << 1 | 1u << 4 | 1u << 7 | 1u << 10);
+	CHECK_EQ(plain, 8);
+	tally_deinit(&t);
+}
+
+TEST(copied_stacks_have_bounds_too)
+{
+	struct wire_frame frame = {.module = 1, .offset = 0x10};
+	uint64_t address = 0x1000;
+	struct tally_raw raw = {.process = 1, .n_user = 1, .address = &address};
+	struct tally_stack stack = {.n_user = 1, .user = &frame};
+	struct tally *t;
+	bool full;
+
+	start(100, 3);
+	for (uint32_t i = 1; i <= 8; i++) {
+		counted(10 * SEC);
+		t = cutter_tally(&c, 10 * SEC, &full);
+		CHECK(t);
+		raw.copy = stack.copy = i;
+		CHECK(!tally_again(t, &raw));
+		tally_add(t, &raw, &stack);
+	}
+	CHECK(close_at(11 * SEC, 11 * SEC));
+	CHECK_EQ(s.account.taken, 3);
+	CHECK_EQ(s.account.lost[LOSS_STACK_STORAGE], 5);
+	CHECK(balanced());
+}
+
+/* How the unwinding ended is a part of the stack. */
+TEST(ends_are_told_apart)
+{
+	struct tally_limits limits = {.pairs = 100, .stacks = 100};
+	struct wire_frame frame = {.module = 1, .offset = 0x10};
+	uint64_t address = 0x1000;
+	struct tally_raw raw = {.process = 1, .n_user = 1, .address = &address};
+	struct tally_stack stack = {.n_user = 1, .user = &frame, .end = UNWIND_COMPLETE};
+	struct tally t;
+
+	tally_init(&t, &limits, 1);
+	raw.flags = UNWIND_COMPLETE << SAMPLER_END_SHIFT;
+	CHECK(!tally_again(&t, &raw));
+	tally_add(&t, &raw, &stack);
+	raw.flags = UNWIND_NO_TABLE << SAMPLER_END_SHIFT;
+	stack.end = UNWIND_NO_TABLE;
+	CHECK(!tally_again(&t, &raw));
+	tally_add(&t, &raw, &stack);
+	CHECK(tally_again(&t, &raw));
+	CHECK_EQ(t.n_stacks, 2);
+	CHECK(t.pair[0].count == 1 && t.pair[1].count == 2);
+	tally_deinit(&t);
+}
+
 /* One stack reached by two raw keys, as after a new mapping, or in two runs of a program. */
 TEST(stacks_are_told_apart_by_what_they_mean)
 {

@@ -272,6 +272,130 @@ TEST(bounds_hold_and_are_counted)
 	CHECK(procs_find(ps, 1));
 }
 
+/* The numbers that were forgotten, and how many mappings had each. */
+static struct {
+	uint32_t number, n;
+} forgotten[64];
+static size_t n_forgotten;
+
+static void take_forgotten(void *arg, uint32_t number, uint32_t n)
+{
+	CHECK(arg == &n_forgotten);
+	CHECK(n_forgotten < 64);
+	forgotten[n_forgotten].number = number;
+	forgotten[n_forgotten++].n = n;
+}
+
+static bool was_forgotten(uint32_t number, uint32_t n)
+{
+	bool yes = n_forgotten == 1 && forgotten[0].number == number && forgotten[0].n == n;
+
+	n_forgotten = 0;
+	return yes;
+}
+
+static uint32_t *number_of(uint32_t pid)
+{
+	return procs_mappings_number(procs_find(ps, pid));
+}
+
+static void numbered(void)
+{
+	fresh();
+	n_forgotten = 0;
+	procs_on_forget(ps, take_forgotten, &n_forgotten);
+	procs_add(ps, 1, "a", false, 0);
+	CHECK(!number_of(1));
+	map(1, 1, 0x1000, 0x2000, 0, 1);
+	map(1, 2, 0x3000, 0x4000, 0, 2);
+	CHECK_EQ(*number_of(1), 0);
+	*number_of(1) = 7;
+	CHECK_EQ(n_forgotten, 0);
+}
+
+TEST(mappings_are_told_in_order)
+{
+	const struct mapping *m;
+	size_t n;
+
+	numbered();
+	map(1, 3, 0x2000, 0x3000, 0x5000, 3);
+	m = procs_mappings(procs_find(ps, 1), &n);
+	CHECK_EQ(n, 3);
+	CHECK(m[0].start == 0x1000 && m[1].start == 0x2000 && m[2].start == 0x3000);
+	CHECK(m[1].end == 0x3000 && m[1].pgoff == 0x5000 && m[1].module == 3);
+	procs_add(ps, 2, "b", false, 0);
+	CHECK(!procs_mappings(procs_find(ps, 2), &n));
+	CHECK_EQ(n, 0);
+}
+
+TEST(a_number_is_forgotten_when_mappings_change)
+{
+	numbered();
+	/* What is known already changes nothing. */
+	map(1, 3, 0x1000, 0x2000, 0, 1);
+	CHECK_EQ(*number_of(1), 7);
+	map(1, 4, 0x5000, 0x6000, 0, 3);
+	CHECK(was_forgotten(7, 2));
+	CHECK_EQ(*number_of(1), 0);
+	/* Without one there is nothing to forget. */
+	map(1, 5, 0x7000, 0x8000, 0, 3);
+	CHECK_EQ(n_forgotten, 0);
+	*number_of(1) = 9;
+	event(PROC_EXEC, 6, 1, 1, 0, "b");
+	CHECK(was_forgotten(9, 4));
+	CHECK(!number_of(1));
+}
+
+TEST(those_who_share_mappings_share_the_number)
+{
+	numbered();
+	event(PROC_FORK, 3, 2, 2, 1, "");
+	event(PROC_FORK, 4, 3, 3, 2, "");
+	CHECK_EQ(*number_of(2), 7);
+	CHECK(number_of(1) == number_of(3));
+	/* Whoever changes its own leaves it to the others. */
+	map(2, 5, 0x5000, 0x6000, 0, 3);
+	CHECK_EQ(*number_of(2), 0);
+	CHECK_EQ(*number_of(1), 7);
+	*number_of(2) = 8;
+	event(PROC_EXEC, 6, 1, 1, 0, "b");
+	CHECK_EQ(n_forgotten, 0);
+	CHECK_EQ(*number_of(3), 7);
+	event(PROC_EXIT, 7, 3, 3, 0, "");
+	CHECK_EQ(*number_of(3), 7);
+	procs_sweep(ps, 8);
+	CHECK(was_forgotten(7, 2));
+	procs_add(ps, 2, "again", false, 9);
+	CHECK(was_forgotten(8, 3));
+}
+
+TEST(every_number_is_forgotten_once)
+{
+	uint32_t seed = 1, given = 0;
+
+	numbered();
+	for (uint32_t i = 1; given < 60; i++) {
+		uint32_t pid;
+
+		seed = seed * 1103515245 + 12345;
+		pid = 1 + (seed >> 16) % 8;
+		if (i % 3 == 0)
+			event(PROC_FORK, i, pid, pid, 1 + (seed >> 20) % 8, "");
+		else if (procs_find(ps, pid))
+			map(pid, i, (seed >> 24) * 0x1000, (seed >> 24) * 0x1000 + 0x1000, 0, i);
+		if (procs_find(ps, pid) && number_of(pid) && !*number_of(pid))
+			*number_of(pid) = 100 + given++;
+	}
+	procs_destroy(ps);
+	ps = NULL;
+	/* And the 7 of before. */
+	CHECK_EQ(n_forgotten, given + 1);
+	for (size_t i = 0; i < n_forgotten; i++)
+		for (size_t k = 0; k < i; k++)
+			CHECK(forgotten[i].number != forgotten[k].number);
+}
+
 static bool parse(const char *text, struct mapped *m, uint64_t *pgoff)
 {
 	static char line[256];
