@@ -22,7 +22,7 @@ Q := @
 say = @printf '  %-5s %s\n' $(1) $(patsubst $(O)/%,%,$@)
 endif
 
-pkgs := libbpf libelf libdw sqlite3 libzstd zlib
+pkgs := libbpf libelf libdw liblzma sqlite3 libzstd zlib
 ifeq ($(RENDER),1)
 pkgs += cairo freetype2 fontconfig libavformat libavcodec libavutil
 endif

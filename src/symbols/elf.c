@@ -9,6 +9,7 @@
 
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "symbols/debugdata.h"
 #include "symbols/ehframe.h"
 #include "symbols/ranges.h"
 #include "symbols/symtab.h"
@@ -364,25 +365,31 @@ static void sort_symbols(struct reader *rd)
 	free(r);
 }
 
-static void read_sections(struct reader *rd)
+/* Which sections hold code, by the file's own headers. */
+static bool read_code(struct reader *rd)
 {
-	size_t strings, eh_frame = 0;
 	GElf_Shdr shdr;
 
-	if (elf_getshdrnum(rd->elf, &rd->n_sections) || elf_getshdrstrndx(rd->elf, &strings))
-		return;
+	if (elf_getshdrnum(rd->elf, &rd->n_sections))
+		return false;
 	rd->code = xcalloc(rd->n_sections, sizeof(*rd->code));
 	rd->strings = xcalloc(rd->n_sections, sizeof(*rd->strings));
 	for (size_t i = 1; i < rd->n_sections; i++) {
-		const char *name = section_name(rd, strings, i, &shdr);
+		Elf_Scn *scn = elf_getscn(rd->elf, i);
 
-		if (!strcmp(name, ".eh_frame"))
-			eh_frame = i;
-		if (!(shdr.sh_flags & SHF_EXECINSTR))
+		if (!scn || !gelf_getshdr(scn, &shdr) || !(shdr.sh_flags & SHF_EXECINSTR))
 			continue;
 		rd->code[i].start = shdr.sh_addr;
 		rd->code[i].end = shdr.sh_addr + shdr.sh_size;
 	}
+	return true;
+}
+
+/* Sections by type: all symbol tables, and what .dynamic says. */
+static void read_tables(struct reader *rd)
+{
+	GElf_Shdr shdr;
+
 	for (size_t i = 1; i < rd->n_sections; i++) {
 		Elf_Scn *scn = elf_getscn(rd->elf, i);
 
@@ -393,9 +400,61 @@ static void read_sections(struct reader *rd)
 		else if (shdr.sh_type == SHT_DYNAMIC)
 			read_dynamic(rd, i);
 	}
+}
+
+/* The symbols of another file that describes the same code at the same addresses. */
+static void read_other(struct reader *rd, Elf *elf)
+{
+	struct reader other = *rd;
+
+	other.elf = elf;
+	other.code = NULL;
+	other.strings = NULL;
+	if (elf_kind(elf) == ELF_K_ELF && read_code(&other))
+		read_tables(&other);
+	rd->symbol = other.symbol;
+	rd->n_symbols = other.n_symbols;
+	rd->cap_symbols = other.cap_symbols;
+	free(other.code);
+	free(other.strings);
+}
+
+static void read_debugdata(struct reader *rd, size_t index)
+{
+	struct strbuf image = {0};
+	GElf_Shdr shdr;
+	Elf_Data *data = section_data(rd, index, &shdr);
+	Elf *elf = NULL;
+
+	if (data && data->d_buf && !debugdata_unpack(data->d_buf, data->d_size, &image))
+		elf = elf_memory(image.data, image.len);
+	if (elf)
+		read_other(rd, elf);
+	elf_end(elf);
+	strbuf_deinit(&image);
+}
+
+static void read_sections(struct reader *rd)
+{
+	size_t strings, eh_frame = 0, debugdata = 0;
+	GElf_Shdr shdr;
+
+	if (elf_getshdrstrndx(rd->elf, &strings) || !read_code(rd))
+		return;
+	for (size_t i = 1; i < rd->n_sections; i++) {
+		const char *name = section_name(rd, strings, i, &shdr);
+
+		if (!strcmp(name, ".eh_frame"))
+			eh_frame = i;
+		else if (!strcmp(name, ".gnu_debugdata"))
+			debugdata = i;
+	}
+	read_tables(rd);
 	read_plt(rd, strings);
 	if (eh_frame)
 		read_functions(rd, eh_frame);
+	if (debugdata)
+		read_debugdata(rd, debugdata);
 	sort_symbols(rd);
 }
 

@@ -6,10 +6,11 @@
 #include <stdint.h>
 
 /*
- * What an ELF file (32 or 64 bits, either byte order) tells about its code: names from .symtab and
- * .dynsym, the stubs of the PLT by the function they lead to, and the start of every function that
- * has unwinding rules (.eh_frame), which is known even where names were stripped. All is read at
- * once and sorted; the descriptor is not needed afterwards.
+ * What an ELF file (32 or 64 bits, either byte order) tells about its code: names from .symtab,
+ * .dynsym and .gnu_debugdata (symbols/debugdata.h), the stubs of the PLT by the function they lead
+ * to, and the start of every function that has unwinding rules (.eh_frame), which is known even
+ * where names were stripped. All is read at once and sorted; the descriptor is not needed
+ * afterwards.
  *
  * Which symbol, where several cover an address: the one that starts last; of those with one start a
  * function before a plain label, one with a size before one without, global before weak before

@@ -375,6 +375,58 @@ TEST(stripped_code_is_known_by_function)
 	elf_names_destroy(names);
 }
 
+/* $0 is this program, and the folder is a new one. */
+static void run_in(char *folder, const char *script)
+{
+	char command[1000];
+
+	CHECK(mkdtemp(folder));
+	CHECK(snprintf(command, sizeof(command), "set -e; cd %s; cp /proc/%d/exe whole; %s", folder,
+		       getpid(), script) < (int)sizeof(command));
+	CHECK_EQ(system(command), 0);
+}
+
+static struct elf_names *names_in(const char *folder, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return names_of(path);
+}
+
+static void remove_folder(const char *folder)
+{
+	char command[200];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	CHECK_EQ(system(command), 0);
+}
+
+TEST(gnu_debugdata_names_stripped_code)
+{
+	char folder[] = "/tmp/flamelapse-elf-XXXXXX";
+	struct where w = where_is((void *)a_static_function);
+	struct elf_names *names;
+
+	run_in(folder, "objcopy --only-keep-debug whole mini; strip -g mini; xz mini;"
+		       "strip whole; cp whole named; cp whole broken;"
+		       "objcopy --add-section .gnu_debugdata=mini.xz named;"
+		       "printf x | dd of=mini.xz bs=1 seek=99 conv=notrunc 2> dd;"
+		       "objcopy --add-section .gnu_debugdata=mini.xz broken");
+	names = names_in(folder, "whole");
+	CHECK_STR(name_at(names, w.offset + 3), "none");
+	elf_names_destroy(names);
+	names = names_in(folder, "named");
+	CHECK_STR(name_at(names, w.offset + 3), "a_static_function");
+	CHECK_EQ(elf_names_find(names, w.offset + 3).function, w.vaddr);
+	elf_names_destroy(names);
+	names = names_in(folder, "broken");
+	CHECK_STR(name_at(names, w.offset + 3), "none");
+	CHECK_EQ(elf_names_find(names, w.offset + 3).function, w.vaddr);
+	elf_names_destroy(names);
+	remove_folder(folder);
+}
+
 /* Every stub of this program's PLT leads to a function that dlsym() knows by the name found. */
 TEST(plt_stubs)
 {
