@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "capture/wire.h"
 #include "profile/stack_copy.h"
+#include "symbols/debugfiles.h"
 
 /* The namer's number of the kernel; modules of processes count from 1. */
 #define KERNEL 0
@@ -43,6 +44,7 @@ struct assemble {
 	struct dict *dict;
 	struct namer *namer;
 	const struct startpoints *starts;
+	const char *debug_folder;
 	struct code *code;
 	size_t n_code, cap_code;
 	uint32_t *process; /* in the dict, by the collector's number */
@@ -76,13 +78,15 @@ static void forget_copied(struct assemble *a)
 }
 
 struct assemble *assemble_create(struct dict *dict, struct namer *namer,
-				 const struct startpoints *starts, int kallsyms)
+				 const struct startpoints *starts, int kallsyms,
+				 const char *debug_folder)
 {
 	struct assemble *a = xcalloc(1, sizeof(*a));
 
 	a->dict = dict;
 	a->namer = namer;
 	a->starts = starts;
+	a->debug_folder = debug_folder;
 	a->seed = hash_seed();
 	namer_add_module(namer, KERNEL, MODULE_KERNEL, "[kernel]", kallsyms);
 	return a;
@@ -150,10 +154,33 @@ static void forget_unnamed(struct assemble *a, uint32_t module)
 	}
 }
 
+/*
+ * Gives a file to the namer, with its debug file, and completes what is known of its build-id.
+ * What only stands at the module's path by now, and is of another build, is not believed.
+ */
+static void add_elf(struct assemble *a, struct wire_module *w, const char *path, int fd)
+{
+	struct identity id;
+
+	namer_add_module(a->namer, w->id, MODULE_ELF, path, fd);
+	namer_identify(a->namer, w->id, &id);
+	if (w->build_id_size && id.build_id_size &&
+	    (w->build_id_size != id.build_id_size ||
+	     memcmp(w->build_id, id.build_id, w->build_id_size))) {
+		namer_add_module(a->namer, w->id, MODULE_ELF, path, -1);
+		return;
+	}
+	if (!w->build_id_size) {
+		w->build_id_size = id.build_id_size;
+		memcpy(w->build_id, id.build_id, sizeof(id.build_id));
+	}
+	debugfiles_attach(a->namer, w->id, path, &id, a->debug_folder);
+}
+
 static int take_module(struct assemble *a, const struct chan_msg *msg)
 {
 	struct wire_module w;
-	const char *path = (const char *)msg->data + sizeof(w);
+	char *path;
 	struct code *c;
 	uint32_t name;
 
@@ -163,14 +190,19 @@ static int take_module(struct assemble *a, const struct chan_msg *msg)
 	a->code = xgrow(a->code, &a->cap_code, w.id + 1, sizeof(*a->code));
 	while (a->n_code <= w.id)
 		a->code[a->n_code++] = (struct code){0};
-	name = clean_string(a, path, msg->size - sizeof(w));
+	path = xstrndup((const char *)msg->data + sizeof(w), msg->size - sizeof(w));
+	name = clean_string(a, path, strlen(path));
+	if (namer_kind(w.kind) == MODULE_ELF)
+		add_elf(a, &w, path, msg->fd);
+	else
+		namer_add_module(a->namer, w.id, namer_kind(w.kind), path, msg->fd);
+	free(path);
 	c = &a->code[w.id];
 	*c = (struct code){.known = true,
 			   .kind = w.kind,
 			   .module = dict_module(a->dict, name, w.build_id, w.build_id_size),
 			   .is_libc = startpoints_is_libc(a->starts, w.build_id, w.build_id_size,
 							  msg->fd)};
-	namer_add_module(a->namer, w.id, namer_kind(w.kind), dict_text(a->dict, name), msg->fd);
 	forget_unnamed(a, w.id);
 	return 0;
 }

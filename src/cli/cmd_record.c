@@ -187,7 +187,8 @@ static int start(struct session *s)
 	s->signals = catch_signals();
 	if (drop_privileges())
 		return EXIT_FAILED;
-	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms);
+	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms,
+				      s->opt->record.debug_files);
 	return EXIT_OK;
 }
 

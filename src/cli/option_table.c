@@ -24,12 +24,14 @@
 	".flame (a recording), .folded. By default record writes flamelapse-HOST-TIME.flame"
 #endif
 
+#define SYMBOLIZER RECORD
+
 #define AT(member) .offset = offsetof(struct options, member)
 
 const char *const option_group_titles[N_GROUPS] = {
-    [GROUP_SAMPLING] = "What to sample", [GROUP_TEXT] = "Stacks as text",
-    [GROUP_OUTPUT] = "What to write",	 [GROUP_PICTURE] = "The picture",
-    [GROUP_GENERAL] = "General",
+    [GROUP_SAMPLING] = "What to sample", [GROUP_NAMES] = "Names",
+    [GROUP_TEXT] = "Stacks as text",	 [GROUP_OUTPUT] = "What to write",
+    [GROUP_PICTURE] = "The picture",	 [GROUP_GENERAL] = "General",
 };
 
 const struct option_def option_table[] = {
@@ -87,6 +89,10 @@ const struct option_def option_table[] = {
     {"max-loss", 0, "PERCENT", RECORD, GROUP_SAMPLING,
      "End with status 6 if more of the samples than this were lost", .read = value_percent,
      AT(record.max_loss_percent)},
+
+    {"debug-files", 0, "FOLDER", SYMBOLIZER, GROUP_NAMES,
+     "Look for separate debug files there too, in the order of /usr/lib/debug", NULL,
+     COMPLETE_FOLDER, .read = value_string, AT(record.debug_files)},
 
     {"folded", 'f', NULL, RECORD | RENDERER, GROUP_TEXT,
      "Print folded stacks, one line each, to stdout; nothing else is written by default",

@@ -22,6 +22,7 @@
 
 struct load {
 	uint64_t offset, size, vaddr;
+	uint64_t memory_size; /* more than size in a debug file, which has no code */
 };
 
 struct elf_names {
@@ -53,7 +54,7 @@ struct reader {
 static bool in_segment(const struct elf_names *names, uint64_t vaddr)
 {
 	for (size_t i = 0; i < names->n_loads; i++)
-		if (vaddr - names->load[i].vaddr < names->load[i].size)
+		if (vaddr - names->load[i].vaddr < names->load[i].memory_size)
 			return true;
 	return false;
 }
@@ -75,7 +76,7 @@ static bool read_segments(struct reader *rd)
 		is_program |= ph.p_type == PT_INTERP;
 		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X)
 			names->load[names->n_loads++] =
-			    (struct load){ph.p_offset, ph.p_filesz, ph.p_vaddr};
+			    (struct load){ph.p_offset, ph.p_filesz, ph.p_vaddr, ph.p_memsz};
 	}
 	names->entry = rd->ehdr.e_entry;
 	names->has_entry = is_program && in_segment(names, names->entry);
@@ -419,6 +420,15 @@ static void read_other(struct reader *rd, Elf *elf)
 	free(other.strings);
 }
 
+static void read_debug_file(struct reader *rd, int fd)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+
+	if (elf)
+		read_other(rd, elf);
+	elf_end(elf);
+}
+
 static void read_debugdata(struct reader *rd, size_t index)
 {
 	struct strbuf image = {0};
@@ -434,7 +444,7 @@ static void read_debugdata(struct reader *rd, size_t index)
 	strbuf_deinit(&image);
 }
 
-static void read_sections(struct reader *rd)
+static void read_sections(struct reader *rd, int debug_fd)
 {
 	size_t strings, eh_frame = 0, debugdata = 0;
 	GElf_Shdr shdr;
@@ -455,10 +465,12 @@ static void read_sections(struct reader *rd)
 		read_functions(rd, eh_frame);
 	if (debugdata)
 		read_debugdata(rd, debugdata);
+	if (debug_fd >= 0)
+		read_debug_file(rd, debug_fd);
 	sort_symbols(rd);
 }
 
-struct elf_names *elf_names_create(int fd)
+struct elf_names *elf_names_create(int fd, int debug_fd)
 {
 	struct reader rd = {.names = xcalloc(1, sizeof(*rd.names))};
 	struct stat st;
@@ -473,7 +485,7 @@ struct elf_names *elf_names_create(int fd)
 	if (!rd.elf || elf_kind(rd.elf) != ELF_K_ELF || !gelf_getehdr(rd.elf, &rd.ehdr) ||
 	    !read_segments(&rd))
 		goto out;
-	read_sections(&rd);
+	read_sections(&rd, debug_fd);
 	err = 0;
 out:
 	elf_end(rd.elf);
@@ -510,7 +522,12 @@ static uint64_t to_vaddr(const struct elf_names *names, uint64_t offset)
 
 struct elf_place elf_names_find(const struct elf_names *names, uint64_t offset)
 {
-	struct elf_place place = {.vaddr = to_vaddr(names, offset)};
+	return elf_names_find_vaddr(names, to_vaddr(names, offset));
+}
+
+struct elf_place elf_names_find_vaddr(const struct elf_names *names, uint64_t vaddr)
+{
+	struct elf_place place = {.vaddr = vaddr};
 	const struct range *symbol = ranges_find(&names->symbol, place.vaddr);
 	const struct range *function = ranges_find(&names->function, place.vaddr);
 	const struct range *entry;

@@ -18,6 +18,9 @@
  * its size; without a size it ends at the next symbol, function or end of its section. Versions
  * (memcpy@@GLIBC_2.14) are cut off.
  *
+ * A separate debug file (symbols/debugfiles.h) adds its .symtab. It also stands for the program
+ * alone, where only that is there: code is found by virtual address then, not by offset.
+ *
  * The file may be hostile: it is read by pread(), never mapped, and every size is bounded; out of
  * memory ends the process (base/xalloc.h), and so this runs in the namer's worker.
  *
@@ -38,12 +41,16 @@ struct elf_place {
 	uint64_t function;
 };
 
-/* NULL with errno: ENOEXEC where it is no ELF file, EINVAL where no regular file, or EIO. */
-struct elf_names *elf_names_create(int fd);
+/* debug_fd: of the same build (symbols/identity.h), or -1. NULL with errno: ENOEXEC where it is no
+ * ELF file, EINVAL where no regular file, or EIO. */
+struct elf_names *elf_names_create(int fd, int debug_fd);
 void elf_names_destroy(struct elf_names *names);
 
 /* The offset is that of a byte of code in the file. */
 struct elf_place elf_names_find(const struct elf_names *names, uint64_t offset);
+
+/* The same by virtual address. */
+struct elf_place elf_names_find_vaddr(const struct elf_names *names, uint64_t vaddr);
 
 /* Memory it holds. */
 size_t elf_names_bytes(const struct elf_names *names);

@@ -26,7 +26,7 @@ struct demangled {
 struct lookup {
 	enum module_kind kind;
 	char *base; /* its name in the names of unnamed code */
-	int fd;
+	int fd, debug_fd;
 	bool is_loaded;
 	struct elf_names *elf;
 	struct kallsyms *kallsyms;
@@ -59,6 +59,7 @@ struct lookup *lookup_create(enum module_kind kind, const char *path, int fd)
 
 	l->kind = kind;
 	l->fd = fd;
+	l->debug_fd = -1;
 	if (kind == MODULE_KERNEL)
 		l->base = xstrdup("[kernel]");
 	else if (kind == MODULE_PERF_MAP)
@@ -75,6 +76,8 @@ void lookup_destroy(struct lookup *l)
 	lookup_unload(l);
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->debug_fd >= 0)
+		close(l->debug_fd);
 	free(l->base);
 	free(l);
 }
@@ -94,11 +97,43 @@ static int open_vdso(void)
 	return fd;
 }
 
+static bool has_elf(const struct lookup *l)
+{
+	return l->kind == MODULE_ELF || l->kind == MODULE_VDSO || l->kind == MODULE_ADDRESSES;
+}
+
 int lookup_file(struct lookup *l)
 {
 	if (l->fd < 0 && l->kind == MODULE_VDSO)
 		l->fd = open_vdso();
 	return l->fd;
+}
+
+void lookup_identify(struct lookup *l, struct identity *ret)
+{
+	if (has_elf(l) && lookup_file(l) >= 0)
+		identity_read(l->fd, ret);
+	else
+		memset(ret, 0, sizeof(*ret));
+}
+
+void lookup_set_debug(struct lookup *l, int fd)
+{
+	if (l->debug_fd >= 0)
+		close(l->debug_fd);
+	l->debug_fd = fd;
+	lookup_unload(l);
+}
+
+bool lookup_add_debug(struct lookup *l, int fd)
+{
+	struct identity id;
+
+	lookup_identify(l, &id);
+	if (!identity_matches(&id, fd))
+		return false;
+	lookup_set_debug(l, fd);
+	return true;
 }
 
 int lookup_table(struct lookup *l, struct strbuf *table_ret)
@@ -117,8 +152,8 @@ void lookup_load(struct lookup *l)
 	if (l->is_loaded)
 		return;
 	l->is_loaded = true;
-	if (l->kind == MODULE_ELF || l->kind == MODULE_VDSO)
-		l->elf = elf_names_create(l->fd);
+	if (has_elf(l))
+		l->elf = elf_names_create(l->fd, l->debug_fd);
 	else if (l->kind == MODULE_KERNEL)
 		l->kallsyms = kallsyms_create(l->fd);
 }
@@ -220,7 +255,8 @@ static const char *demangled(struct lookup *l, const char *name)
 
 static struct lookup_name find_elf(struct lookup *l, uint64_t offset, struct strbuf *text)
 {
-	struct elf_place place = elf_names_find(l->elf, offset);
+	struct elf_place place = l->kind == MODULE_ADDRESSES ? elf_names_find_vaddr(l->elf, offset)
+							     : elf_names_find(l->elf, offset);
 	struct lookup_name name = {.kind = FRAME_USER, .module = ""};
 	const char *s;
 
@@ -259,7 +295,7 @@ struct lookup_name lookup_find(struct lookup *l, uint64_t offset, struct strbuf 
 	if (s) {
 		name.kind = FRAME_JIT;
 		demangle_add(text, s);
-	} else if (*l->base == '[' && l->kind != MODULE_ELF && l->kind != MODULE_VDSO) {
+	} else if (*l->base == '[' && !has_elf(l)) {
 		strbuf_adds(text, l->base);
 	} else {
 		strbuf_addf(text, "%s+0x%" PRIx64, l->base, offset);

@@ -7,6 +7,7 @@
 
 #include "base/strbuf.h"
 #include "profile/dict.h"
+#include "symbols/identity.h"
 
 /*
  * A module as the namer sees it, and how each kind of module answers: which table it reads, and
@@ -19,11 +20,19 @@
  *	MODULE_KERNEL    absolute address      vfs_read, in module "[ext4]" or ""; [kernel]
  *	MODULE_PERF_MAP  absolute address      as the map says; [unknown]
  *	MODULE_OTHER     whatever              [heap], memfd:x+0x2000; [unknown]
+ *	MODULE_ADDRESSES virtual address       as MODULE_ELF; the file may be a debug file alone
  *
  * Numbers in names of ELF code are virtual addresses, as addr2line and objdump take them; where no
  * table could be read they are offsets in the file.
  */
-enum module_kind { MODULE_ELF, MODULE_VDSO, MODULE_KERNEL, MODULE_PERF_MAP, MODULE_OTHER };
+enum module_kind {
+	MODULE_ELF,
+	MODULE_VDSO,
+	MODULE_KERNEL,
+	MODULE_PERF_MAP,
+	MODULE_OTHER,
+	MODULE_ADDRESSES
+};
 
 struct lookup;
 
@@ -41,6 +50,13 @@ void lookup_destroy(struct lookup *l);
 void lookup_load(struct lookup *l);
 /* Gives the memory of the tables back; lookup_load() reads them again. */
 void lookup_unload(struct lookup *l);
+/* What its file says of itself; all zero where it has none. */
+void lookup_identify(struct lookup *l, struct identity *ret);
+/* A separate debug file: takes the descriptor where that is of the same build (symbols/identity.h),
+ * else returns false. */
+bool lookup_add_debug(struct lookup *l, int fd);
+/* The same without a look at it. */
+void lookup_set_debug(struct lookup *l, int fd);
 /* The descriptor of its file, of which it is the owner; -1: there is none. */
 int lookup_file(struct lookup *l);
 /* Adds the rules for unwinding in it, as symbols/cfi.h says. 0 or a negative errno. */

@@ -39,6 +39,8 @@ struct namer {
 	    modules;	/* without descriptors: names for code that the worker cannot name */
 	uint8_t *state; /* enum state, by module */
 	size_t cap_state;
+	uint8_t *n_debug; /* debug files, by module */
+	size_t cap_debug;
 	struct name *name;
 	size_t *text_at; /* where the name's text and module begin in the text */
 	size_t cap_names;
@@ -132,6 +134,7 @@ void namer_destroy(struct namer *namer)
 	strbuf_deinit(&namer->text);
 	strbuf_deinit(&namer->raw);
 	free(namer->state);
+	free(namer->n_debug);
 	free(namer->name);
 	free(namer->text_at);
 	free(namer);
@@ -169,6 +172,10 @@ void namer_remove_module(struct namer *namer, uint32_t id)
 	if (namer->ch && namer->state[id] != STATE_NO_FILE)
 		chan_send(namer->ch, MSG_REMOVE, &id, sizeof(id), -1);
 	set_state(namer, id, STATE_NONE);
+	if (id < namer->cap_debug) {
+		namer->n_files -= namer->n_debug[id];
+		namer->n_debug[id] = 0;
+	}
 }
 
 void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
@@ -273,10 +280,10 @@ static void give_module_up(struct namer *namer, uint32_t module)
 }
 
 /* A question and its answer. False where the namer is lost. */
-static bool ask_once(struct namer *namer, uint32_t type, const void *data, size_t size,
+static bool ask_once(struct namer *namer, uint32_t type, const void *data, size_t size, int fd,
 		     struct chan_msg *ret)
 {
-	int err = chan_send(namer->ch, type, data, size, -1);
+	int err = chan_send(namer->ch, type, data, size, fd);
 
 	/* The supervisor asks a second worker where the first one dies. */
 	err = err ? err : chan_wait(namer->ch, 2 * namer->limit_ms + 2000, ret);
@@ -284,6 +291,11 @@ static bool ask_once(struct namer *namer, uint32_t type, const void *data, size_
 		return true;
 	lose_namer(namer, err);
 	return false;
+}
+
+static bool has_file(const struct namer *namer, uint32_t module)
+{
+	return namer->ch && module < namer->cap_state && namer->state[module] == STATE_HAS_FILE;
 }
 
 /* Asks the worker. False where it has no answer for this module. */
@@ -297,7 +309,7 @@ static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, si
 	strbuf_clear(&namer->raw);
 	strbuf_add(&namer->raw, &head, sizeof(head));
 	strbuf_add(&namer->raw, offset + first, n * sizeof(*offset));
-	if (!ask_once(namer, MSG_RESOLVE, namer->raw.data, namer->raw.len, &msg))
+	if (!ask_once(namer, MSG_RESOLVE, namer->raw.data, namer->raw.len, -1, &msg))
 		return false;
 	if (msg.fd >= 0)
 		close(msg.fd);
@@ -317,9 +329,7 @@ const struct name *namer_resolve(struct namer *namer, uint32_t module, const uin
 	for (size_t first = 0; first < n; first += MSG_MAX_OFFSETS) {
 		size_t some = n - first < MSG_MAX_OFFSETS ? n - first : MSG_MAX_OFFSETS;
 
-		if (!namer->ch || module >= namer->cap_state ||
-		    namer->state[module] != STATE_HAS_FILE ||
-		    !ask(namer, module, offset, first, some))
+		if (!has_file(namer, module) || !ask(namer, module, offset, first, some))
 			name_plainly(namer, module, offset, first, some);
 	}
 	for (size_t i = 0; i < n; i++) {
@@ -329,12 +339,51 @@ const struct name *namer_resolve(struct namer *namer, uint32_t module, const uin
 	return namer->name;
 }
 
+void namer_identify(struct namer *namer, uint32_t module, struct identity *ret)
+{
+	struct chan_msg msg;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!has_file(namer, module) ||
+	    !ask_once(namer, MSG_IDENTIFY, &module, sizeof(module), -1, &msg))
+		return;
+	if (msg.fd >= 0)
+		close(msg.fd);
+	if (msg.type == MSG_IDENTITY && msg.size == sizeof(*ret))
+		memcpy(ret, msg.data, sizeof(*ret));
+	/* The answer is not trusted, and a name is to lead to no other folder. */
+	ret->link[sizeof(ret->link) - 1] = '\0';
+	if (ret->build_id_size > BUILD_ID_MAX)
+		ret->build_id_size = 0;
+	if (strchr(ret->link, '/') || !strcmp(ret->link, ".") || !strcmp(ret->link, ".."))
+		*ret->link = '\0';
+}
+
+bool namer_add_debug(struct namer *namer, uint32_t module, int fd)
+{
+	struct chan_msg msg;
+	size_t cap = namer->cap_debug;
+
+	if (!has_file(namer, module) || namer->n_files >= namer->max_files ||
+	    !ask_once(namer, MSG_DEBUG, &module, sizeof(module), fd, &msg))
+		return false;
+	if (msg.fd >= 0)
+		close(msg.fd);
+	if (msg.type != MSG_DEBUG_TAKEN || msg.size != 1 || *(const uint8_t *)msg.data != 1)
+		return false;
+	namer->n_debug = xgrow(namer->n_debug, &namer->cap_debug, (size_t)module + 1, 1);
+	memset(namer->n_debug + cap, 0, namer->cap_debug - cap);
+	namer->n_files += 1 - namer->n_debug[module];
+	namer->n_debug[module] = 1;
+	return true;
+}
+
 int namer_table(struct namer *namer, uint32_t module)
 {
 	struct chan_msg msg;
 
-	if (!namer->ch || module >= namer->cap_state || namer->state[module] != STATE_HAS_FILE ||
-	    !ask_once(namer, MSG_TABLE, &module, sizeof(module), &msg))
+	if (!has_file(namer, module) ||
+	    !ask_once(namer, MSG_TABLE, &module, sizeof(module), -1, &msg))
 		return -1;
 	if (msg.type == MSG_TABLE_MADE)
 		return msg.fd;
@@ -350,7 +399,7 @@ size_t namer_unwind(struct namer *namer, const void *copy, size_t size,
 	size_t n;
 
 	*complete_ret = false;
-	if (!namer->ch || !ask_once(namer, MSG_UNWIND, copy, size, &msg))
+	if (!namer->ch || !ask_once(namer, MSG_UNWIND, copy, size, -1, &msg))
 		return 0;
 	if (msg.fd >= 0)
 		close(msg.fd);

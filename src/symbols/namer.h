@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "profile/dict.h"
+#include "symbols/identity.h"
 #include "symbols/lookup.h"
 
 /*
@@ -58,6 +59,16 @@ void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, c
 		      int fd);
 /* Closes the module's descriptor and frees its tables, when the last process that had it ended. */
 void namer_remove_module(struct namer *namer, uint32_t id);
+
+/* What the module's file says of itself (symbols/identity.h); all zero where it has no file, or
+ * none that can be read. */
+void namer_identify(struct namer *namer, uint32_t module, struct identity *ret);
+
+/*
+ * A separate debug file of the module, from which names come too from now on; false where it is not
+ * of the same build, as the namer sees it. fd is borrowed.
+ */
+bool namer_add_debug(struct namer *namer, uint32_t module, int fd);
 
 /*
  * Names of the code at n offsets of a module. An offset is that of a byte inside the instruction

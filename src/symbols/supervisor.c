@@ -154,6 +154,37 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 	return chan_send(w->ch, MSG_NAMES, w->reply.data, w->reply.len, -1);
 }
 
+/* The module that a message is of. */
+static struct lookup *module_of(const struct lookups *modules, const struct chan_msg *msg)
+{
+	uint32_t module;
+
+	if (msg->size < sizeof(module))
+		return NULL;
+	memcpy(&module, msg->data, sizeof(module));
+	return lookups_get(modules, module);
+}
+
+static int identify(struct worker *w, const struct chan_msg *msg)
+{
+	struct lookup *l = module_of(w->modules, msg);
+	struct identity id = {0};
+
+	if (l)
+		lookup_identify(l, &id);
+	return chan_send(w->ch, MSG_IDENTITY, &id, sizeof(id), -1);
+}
+
+static int add_debug(struct worker *w, const struct chan_msg *msg)
+{
+	struct lookup *l = module_of(w->modules, msg);
+	uint8_t taken = l && msg->fd >= 0 && lookup_add_debug(l, msg->fd);
+
+	if (!taken && msg->fd >= 0)
+		close(msg->fd);
+	return chan_send(w->ch, MSG_DEBUG_TAKEN, &taken, sizeof(taken), -1);
+}
+
 /* A memfd that nobody can change any more, or -1. */
 static int seal(const struct strbuf *sb)
 {
@@ -171,14 +202,9 @@ static int seal(const struct strbuf *sb)
 static int make_table(struct worker *w, const struct chan_msg *msg)
 {
 	struct strbuf table = {0};
-	struct lookup *l = NULL;
-	uint32_t module;
+	struct lookup *l = module_of(w->modules, msg);
 	int fd = -1, err;
 
-	if (msg->size >= sizeof(module)) {
-		memcpy(&module, msg->data, sizeof(module));
-		l = lookups_get(w->modules, module);
-	}
 	if (l && !lookup_table(l, &table))
 		fd = seal(&table);
 	strbuf_deinit(&table);
@@ -227,7 +253,8 @@ static int unwind(struct worker *w, const struct chan_msg *msg)
 
 static bool is_question(const struct chan_msg *msg)
 {
-	return msg->type == MSG_RESOLVE || msg->type == MSG_TABLE || msg->type == MSG_UNWIND;
+	return msg->type == MSG_RESOLVE || msg->type == MSG_IDENTIFY || msg->type == MSG_DEBUG ||
+	       msg->type == MSG_TABLE || msg->type == MSG_UNWIND;
 }
 
 static _Noreturn void worker_run(int sock, struct lookups *modules)
@@ -240,6 +267,10 @@ static _Noreturn void worker_run(int sock, struct lookups *modules)
 
 		if (msg.type == MSG_RESOLVE)
 			err = resolve(&w, &msg);
+		else if (msg.type == MSG_IDENTIFY)
+			err = identify(&w, &msg);
+		else if (msg.type == MSG_DEBUG)
+			err = add_debug(&w, &msg);
 		else if (msg.type == MSG_TABLE)
 			err = make_table(&w, &msg);
 		else if (msg.type == MSG_UNWIND)
@@ -297,8 +328,21 @@ static int ask(struct supervisor *s, const struct chan_msg *msg, struct chan_msg
 	int err = s->worker ? 0 : start_worker(s);
 
 	if (!err)
-		err = chan_send(s->worker, msg->type, msg->data, msg->size, -1);
+		err = chan_send(s->worker, msg->type, msg->data, msg->size, msg->fd);
 	return err ? err : chan_wait(s->worker, s->limit_ms, answer_ret);
+}
+
+/* The workers to come inherit it. */
+static void keep_debug(struct supervisor *s, const struct chan_msg *msg,
+		       const struct chan_msg *made)
+{
+	struct lookup *l = module_of(&s->modules, msg);
+	int fd = -1;
+
+	if (l && made->type == MSG_DEBUG_TAKEN && made->size && *(const uint8_t *)made->data)
+		fd = fcntl(msg->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		lookup_set_debug(l, fd);
 }
 
 static int answer(struct supervisor *s, const struct chan_msg *msg)
@@ -315,6 +359,8 @@ static int answer(struct supervisor *s, const struct chan_msg *msg)
 		s->limit_ms /= 2;
 	if (got <= 0)
 		return chan_send(s->main, MSG_FAILED, NULL, 0, -1);
+	if (msg->type == MSG_DEBUG)
+		keep_debug(s, msg, &made);
 	err = chan_send(s->main, made.type, made.data, made.size, made.fd);
 	if (made.fd >= 0)
 		close(made.fd);
@@ -327,7 +373,11 @@ static void serve(struct supervisor *s)
 
 	while (chan_wait(s->main, -1, &msg) > 0) {
 		if (is_question(&msg)) {
-			if (answer(s, &msg) || chan_drain(s->main))
+			int err = answer(s, &msg);
+
+			if (msg.fd >= 0)
+				close(msg.fd);
+			if (err || chan_drain(s->main))
 				break;
 			continue;
 		}

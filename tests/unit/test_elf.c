@@ -141,7 +141,7 @@ static int make_elf(const struct made *m)
 static struct elf_names *made_names(const struct made *m)
 {
 	int fd = make_elf(m);
-	struct elf_names *names = elf_names_create(fd);
+	struct elf_names *names = elf_names_create(fd, -1);
 
 	close(fd);
 	CHECK(names);
@@ -291,7 +291,7 @@ static struct where where_is(const void *p)
 static struct elf_names *names_of(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct elf_names *names = elf_names_create(fd);
+	struct elf_names *names = elf_names_create(fd, -1);
 
 	close(fd);
 	CHECK(names);
@@ -477,7 +477,7 @@ TEST(the_vdso)
 	static uint8_t image[65536];
 	size_t size = vdso_image(image, sizeof(image));
 	int fd = memory_file(image, size);
-	struct elf_names *names = size ? elf_names_create(fd) : NULL;
+	struct elf_names *names = size ? elf_names_create(fd, -1) : NULL;
 	size_t found = 0;
 
 	close(fd);
@@ -494,7 +494,7 @@ TEST(the_vdso)
 
 static void try_file(int fd)
 {
-	struct elf_names *names = elf_names_create(fd);
+	struct elf_names *names = elf_names_create(fd, -1);
 
 	if (!names)
 		return;
@@ -560,13 +560,13 @@ TEST(what_is_no_elf_file)
 	int fd[2];
 
 	CHECK(!pipe(fd));
-	CHECK(!elf_names_create(fd[0]));
+	CHECK(!elf_names_create(fd[0], -1));
 	CHECK_EQ(errno, EINVAL);
 	close(fd[0]);
 	close(fd[1]);
-	CHECK(!elf_names_create(-1));
+	CHECK(!elf_names_create(-1, -1));
 	fd[0] = memory_file("!<arch>\n", 8);
-	CHECK(!elf_names_create(fd[0]));
+	CHECK(!elf_names_create(fd[0], -1));
 	CHECK_EQ(errno, ENOEXEC);
 	close(fd[0]);
 }
