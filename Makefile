@@ -138,7 +138,7 @@ $(O)/tests/fuzz/%: tests/fuzz/%.c $(src) $(fonts)
 	$(call say,FUZZ)
 	$(Q)$(CLANG) $(CPPFLAGS) -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined $(pkg_cflags) -o $@ $< \
-		$(filter-out src/cli/% src/capture/sampler.c src/capture/collector.c,$(src)) $(fuzz_cli) \
+		$(filter-out src/cli/% $(addprefix src/capture/,sampler.c collector.c intake.c unwinder.c),$(src)) $(fuzz_cli) \
 		$(fonts) $(libs) -lpthread
 
 # Workloads with a known shape, and with frame pointers down to the last function.
