@@ -30,6 +30,7 @@ struct place {
 	bool is_start, is_pending;
 	uint64_t offset;
 	uint32_t frame;
+	uint32_t inlined, n_inlined; /* in the list of all; the innermost last */
 };
 
 /* A stack that the namer unwound. */
@@ -52,6 +53,8 @@ struct assemble {
 	struct place *place;
 	size_t n_places, cap_places;
 	struct index place_ix;
+	uint32_t *inlined; /* frames that were inlined at places */
+	size_t n_inlined, cap_inlined;
 	uint32_t *pending; /* places without a name yet */
 	size_t n_pending, cap_pending;
 	uint32_t truncated[UNWIND_ENDS]; /* frame, by how the unwinding ended; 0: not needed yet */
@@ -99,6 +102,7 @@ void assemble_destroy(struct assemble *a)
 	free(a->code);
 	free(a->process);
 	free(a->place);
+	free(a->inlined);
 	index_deinit(&a->place_ix);
 	free(a->pending);
 	forget_copied(a);
@@ -317,6 +321,21 @@ static bool is_start(const struct assemble *a, const struct place *p, const stru
 				  startpoints_match(a->starts, p->offset + 1));
 }
 
+static void take_inlined(struct assemble *a, struct place *p, const struct name *name, uint32_t of)
+{
+	p->inlined = a->n_inlined;
+	p->n_inlined = name->n_inlined;
+	a->inlined =
+	    xgrow(a->inlined, &a->cap_inlined, a->n_inlined + name->n_inlined, sizeof(*a->inlined));
+	for (size_t i = 0; i < name->n_inlined; i++) {
+		const char *text = name->inlined[i].text;
+
+		a->inlined[a->n_inlined++] =
+		    dict_frame(a->dict, dict_string(a->dict, text, strlen(text)), of,
+			       FRAME_INLINED);
+	}
+}
+
 static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *offset, size_t n)
 {
 	uint32_t module = a->place[id[0]].module;
@@ -334,6 +353,7 @@ static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *off
 					 clean_string(a, name[i].module, strlen(name[i].module)),
 					 NULL, 0);
 		p->frame = dict_frame(a->dict, text, of, kind);
+		take_inlined(a, p, &name[i], of);
 		p->is_start = is_start(a, p, &name[i]);
 		p->is_pending = false;
 	}
@@ -429,7 +449,12 @@ static size_t user_frames(struct assemble *a, const struct wire_stack_view *v, b
 
 static uint32_t push(struct assemble *a, uint32_t node, uint32_t module, uint64_t offset)
 {
-	return dict_node(a->dict, node, a->place[find_place(a, module, offset)].frame);
+	const struct place *p = &a->place[find_place(a, module, offset)];
+
+	node = dict_node(a->dict, node, p->frame);
+	for (uint32_t i = 0; i < p->n_inlined; i++)
+		node = dict_node(a->dict, node, a->inlined[p->inlined + i]);
+	return node;
 }
 
 /* The frame under which a stack stands that ends too early, and why it does. */

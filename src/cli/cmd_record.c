@@ -187,6 +187,7 @@ static int start(struct session *s)
 	s->signals = catch_signals();
 	if (drop_privileges())
 		return EXIT_FAILED;
+	namer_set_detail(s->namer, s->opt->record.inlines, s->opt->record.lines);
 	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms,
 				      s->opt->record.debug_files);
 	return EXIT_OK;
@@ -373,6 +374,10 @@ static void tell_account(const struct session *s)
 	if (names.modules_failed)
 		log_warn("%zu files could not be read for names: their code is told by address",
 			 names.modules_failed);
+	if (names.modules_cut)
+		log_warn("%zu files have more debug information than is read: some of their "
+			 "inlined functions and lines are missing",
+			 names.modules_cut);
 	if (s->end.sideband_lost)
 		log_warn("%llu records of process life were lost: some names may be missing",
 			 (unsigned long long)s->end.sideband_lost);

@@ -90,6 +90,13 @@ const struct option_def option_table[] = {
      "End with status 6 if more of the samples than this were lost", .read = value_percent,
      AT(record.max_loss_percent)},
 
+    {"inlines", 0, NULL, RECORD, GROUP_NAMES,
+     "Show the functions that the compiler inlined as frames of their own, where "
+     "there is DWARF",
+     .read = value_flag, AT(record.inlines)},
+    {"lines", 0, NULL, RECORD, GROUP_NAMES,
+     "Name the line of source too, as in 'function (file.c:12)', where there is DWARF",
+     .read = value_flag, AT(record.lines)},
     {"debug-files", 0, "FOLDER", SYMBOLIZER, GROUP_NAMES,
      "Look for separate debug files there too, in the order of /usr/lib/debug", NULL,
      COMPLETE_FOLDER, .read = value_string, AT(record.debug_files)},

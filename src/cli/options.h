@@ -63,7 +63,8 @@ struct record_options {
 	uint32_t hash_storage_size, stack_storage_size;
 	const char *cgroupmap, *mntnsmap, *cgroup; /* paths, or NULL */
 	const char *event;			   /* "cpu-clock" or "cycles" */
-	const char *debug_files;		   /* a folder like /usr/lib/debug, or NULL */
+	bool inlines, lines;
+	const char *debug_files; /* a folder like /usr/lib/debug, or NULL */
 	uint64_t interval_ns;
 	double max_loss_percent; /* of expected; negative: any loss is accepted */
 	char **argv;		 /* COMMAND and its arguments, NULL at the end; or NULL */

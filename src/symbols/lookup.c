@@ -29,6 +29,8 @@ struct lookup {
 	int fd, debug_fd;
 	bool is_loaded;
 	struct elf_names *elf;
+	bool has_looked; /* for DWARF */
+	struct inlines *inlines;
 	struct kallsyms *kallsyms;
 	struct perfmap perfmap;
 	/* Demangled once per symbol. */
@@ -162,6 +164,9 @@ void lookup_unload(struct lookup *l)
 {
 	elf_names_destroy(l->elf);
 	l->elf = NULL;
+	inlines_destroy(l->inlines);
+	l->inlines = NULL;
+	l->has_looked = false;
 	kallsyms_destroy(l->kallsyms);
 	l->kallsyms = NULL;
 	perfmap_deinit(&l->perfmap);
@@ -178,6 +183,8 @@ size_t lookup_bytes(const struct lookup *l)
 	size_t size = perfmap_bytes(&l->perfmap) + l->text.cap +
 		      l->cap_demangled * sizeof(*l->demangled) + l->demangled_ix.n * 16;
 
+	if (l->inlines)
+		size += inlines_bytes(l->inlines);
 	if (l->elf)
 		size += elf_names_bytes(l->elf);
 	if (l->kallsyms)
@@ -301,6 +308,34 @@ struct lookup_name lookup_find(struct lookup *l, uint64_t offset, struct strbuf 
 		strbuf_addf(text, "%s+0x%" PRIx64, l->base, offset);
 	}
 	return name;
+}
+
+void lookup_begin(struct lookup *l)
+{
+	if (!l->has_looked && has_elf(l) && lookup_file(l) >= 0)
+		l->inlines = inlines_create(l->fd, l->debug_fd);
+	l->has_looked = true;
+	if (l->inlines)
+		inlines_begin(l->inlines);
+}
+
+size_t lookup_inlined(struct lookup *l, uint64_t offset, struct inlined chain[INLINES_MAX])
+{
+	if (!l->inlines || !l->elf)
+		return 0;
+	if (l->kind != MODULE_ADDRESSES)
+		offset = elf_names_find(l->elf, offset).vaddr;
+	return inlines_find(l->inlines, offset, chain);
+}
+
+void lookup_add_inlined(struct lookup *l, const struct inlined *inlined, struct strbuf *text)
+{
+	strbuf_adds(text, inlined->name ? demangled(l, inlined->name) : "[unknown]");
+}
+
+bool lookup_is_cut(const struct lookup *l)
+{
+	return l->inlines && inlines_are_cut(l->inlines);
 }
 
 void lookups_deinit(struct lookups *ls)

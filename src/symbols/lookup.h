@@ -8,6 +8,7 @@
 #include "base/strbuf.h"
 #include "profile/dict.h"
 #include "symbols/identity.h"
+#include "symbols/inlines.h"
 
 /*
  * A module as the namer sees it, and how each kind of module answers: which table it reads, and
@@ -66,6 +67,17 @@ size_t lookup_bytes(const struct lookup *l);
 
 /* Adds the name of what is at the offset, demangled but not clean, to the text. */
 struct lookup_name lookup_find(struct lookup *l, uint64_t offset, struct strbuf *text);
+
+/*
+ * The functions inlined at the offset (symbols/inlines.h): how many of `chain` are written, whose
+ * first one is the function itself. lookup_begin() comes before those of one request.
+ */
+void lookup_begin(struct lookup *l);
+size_t lookup_inlined(struct lookup *l, uint64_t offset, struct inlined chain[INLINES_MAX]);
+/* Adds the demangled name of one of them. */
+void lookup_add_inlined(struct lookup *l, const struct inlined *inlined, struct strbuf *text);
+/* Not all could be told. */
+bool lookup_is_cut(const struct lookup *l);
 
 /* What unnamed code of the module is called by: its file's name, "[kernel]", "[unknown]". */
 const char *lookup_base(const struct lookup *l);

@@ -30,6 +30,13 @@
 
 enum state { STATE_NONE, STATE_NO_FILE, STATE_HAS_FILE, STATE_FAILED };
 
+/* What is told of a module's inlined functions and lines. */
+enum plain {
+	PLAIN_NOT,  /* all that there is */
+	PLAIN_CUT,  /* not all, since it takes too long */
+	PLAIN_ONLY, /* nothing, since a worker died or hung over it */
+};
+
 struct namer {
 	struct chan *ch; /* NULL: dead */
 	pid_t pid;
@@ -41,6 +48,13 @@ struct namer {
 	size_t cap_state;
 	uint8_t *n_debug; /* debug files, by module */
 	size_t cap_debug;
+	bool inlines, lines;
+	uint8_t *plain; /* enum plain, by module */
+	size_t cap_plain;
+	size_t *inlined_at; /* where the texts of inlined functions begin, while all text grows */
+	size_t n_inlined, cap_inlined;
+	struct name *inlined; /* made of them in the end */
+	size_t cap_inlined_name;
 	struct name *name;
 	size_t *text_at; /* where the name's text and module begin in the text */
 	size_t cap_names;
@@ -135,6 +149,9 @@ void namer_destroy(struct namer *namer)
 	strbuf_deinit(&namer->raw);
 	free(namer->state);
 	free(namer->n_debug);
+	free(namer->plain);
+	free(namer->inlined_at);
+	free(namer->inlined);
 	free(namer->name);
 	free(namer->text_at);
 	free(namer);
@@ -205,6 +222,29 @@ void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, c
 		set_state(namer, id, STATE_HAS_FILE);
 }
 
+static void set_plain(struct namer *namer, uint32_t module, enum plain plain)
+{
+	size_t cap = namer->cap_plain;
+
+	namer->plain = xgrow(namer->plain, &namer->cap_plain, (size_t)module + 1, 1);
+	memset(namer->plain + cap, PLAIN_NOT, namer->cap_plain - cap);
+	namer->stats.modules_cut += namer->plain[module] == PLAIN_NOT;
+	if (namer->plain[module] < plain)
+		namer->plain[module] = plain;
+}
+
+static bool is_plain(const struct namer *namer, uint32_t module)
+{
+	return (!namer->inlines && !namer->lines) ||
+	       (module < namer->cap_plain && namer->plain[module] == PLAIN_ONLY);
+}
+
+void namer_set_detail(struct namer *namer, bool inlines, bool lines)
+{
+	namer->inlines = inlines;
+	namer->lines = lines;
+}
+
 /* Appends text and module to the text of all names; pointers are set when it has stopped growing.
  */
 static void put_name(struct namer *namer, size_t i, struct lookup_name name, const char *text,
@@ -237,8 +277,38 @@ static void name_plainly(struct namer *namer, uint32_t module, const uint64_t *o
 	}
 }
 
+/* The next name of an answer, with text and module right behind it. */
+static bool take_name(const char **p, const char *end, struct msg_name *ret)
+{
+	if ((size_t)(end - *p) < sizeof(*ret))
+		return false;
+	memcpy(ret, *p, sizeof(*ret));
+	*p += sizeof(*ret);
+	return ret->kind < FRAME_KINDS && ret->kind != FRAME_MARK &&
+	       ret->text_size <= TEXT_MAX_BYTES && ret->n_inlined < INLINES_MAX &&
+	       (size_t)(end - *p) >= (size_t)ret->text_size + ret->module_size;
+}
+
+static bool take_inlined(struct namer *namer, const char **p, const char *end, size_t n)
+{
+	struct msg_name m;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!take_name(p, end, &m) || m.kind != FRAME_INLINED || m.n_inlined)
+			return false;
+		namer->inlined_at = xgrow(namer->inlined_at, &namer->cap_inlined,
+					  namer->n_inlined + 1, sizeof(*namer->inlined_at));
+		namer->inlined_at[namer->n_inlined++] = namer->text.len;
+		utf8_add_clean(&namer->text, *p, m.text_size);
+		strbuf_addc(&namer->text, '\0');
+		*p += m.text_size + m.module_size;
+	}
+	return true;
+}
+
 /* The answer is not trusted. False where it is none to our question. */
-static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t first, size_t n)
+static bool take_names(struct namer *namer, const struct chan_msg *msg, uint32_t module,
+		       size_t first, size_t n)
 {
 	const char *p = msg->data, *end = p + msg->size;
 	struct msg_names head;
@@ -253,20 +323,20 @@ static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t f
 	for (size_t i = first; i < first + n; i++) {
 		struct lookup_name name;
 
-		if ((size_t)(end - p) < sizeof(m))
-			return false;
-		memcpy(&m, p, sizeof(m));
-		p += sizeof(m);
-		if (m.kind >= FRAME_KINDS || m.kind == FRAME_MARK || m.text_size > TEXT_MAX_BYTES ||
-		    (size_t)(end - p) < (size_t)m.text_size + m.module_size)
+		if (!take_name(&p, end, &m))
 			return false;
 		name = (struct lookup_name){.kind = m.kind,
 					    .is_start = m.is_start,
 					    .module = p + m.text_size};
 		put_name(namer, i, name, p, m.text_size, m.module_size);
 		p += m.text_size + m.module_size;
+		namer->name[i].n_inlined = m.n_inlined;
+		if (!take_inlined(namer, &p, end, m.n_inlined))
+			return false;
 	}
 	namer->stats.kernel_hidden |= head.is_hidden != 0;
+	if (head.is_cut)
+		set_plain(namer, module, PLAIN_CUT);
 	return true;
 }
 
@@ -302,8 +372,12 @@ static bool has_file(const struct namer *namer, uint32_t module)
 static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, size_t first,
 		size_t n)
 {
-	struct msg_resolve head = {.module = module, .n = n};
-	size_t text_len = namer->text.len;
+	bool plain = is_plain(namer, module);
+	struct msg_resolve head = {.module = module,
+				   .n = n,
+				   .inlines = namer->inlines && !plain,
+				   .lines = namer->lines && !plain};
+	size_t text_len = namer->text.len, n_inlined = namer->n_inlined;
 	struct chan_msg msg;
 
 	strbuf_clear(&namer->raw);
@@ -313,11 +387,35 @@ static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, si
 		return false;
 	if (msg.fd >= 0)
 		close(msg.fd);
-	if (msg.type == MSG_NAMES && take_names(namer, &msg, first, n))
+	if (msg.type == MSG_NAMES && take_names(namer, &msg, module, first, n))
 		return true;
 	namer->text.len = text_len;
+	namer->n_inlined = n_inlined;
+	if (!plain) {
+		set_plain(namer, module, PLAIN_ONLY);
+		return ask(namer, module, offset, first, n);
+	}
 	give_module_up(namer, module);
 	return false;
+}
+
+/* The text has stopped growing. */
+static void point_at_texts(struct namer *namer, size_t n)
+{
+	struct name *inlined =
+	    xgrow(namer->inlined, &namer->cap_inlined_name, namer->n_inlined + 1, sizeof(*inlined));
+
+	namer->inlined = inlined;
+	for (size_t i = 0; i < namer->n_inlined; i++)
+		inlined[i] = (struct name){.kind = FRAME_INLINED,
+					   .module = "",
+					   .text = namer->text.data + namer->inlined_at[i]};
+	for (size_t i = 0; i < n; i++) {
+		namer->name[i].text = namer->text.data + namer->text_at[2 * i];
+		namer->name[i].module = namer->text.data + namer->text_at[2 * i + 1];
+		namer->name[i].inlined = inlined;
+		inlined += namer->name[i].n_inlined;
+	}
 }
 
 const struct name *namer_resolve(struct namer *namer, uint32_t module, const uint64_t *offset,
@@ -326,16 +424,14 @@ const struct name *namer_resolve(struct namer *namer, uint32_t module, const uin
 	namer->name = xgrow(namer->name, &namer->cap_names, n + 1, sizeof(*namer->name));
 	namer->text_at = xgrow(namer->text_at, &namer->cap_text_at, 2 * n, sizeof(*namer->text_at));
 	strbuf_clear(&namer->text);
+	namer->n_inlined = 0;
 	for (size_t first = 0; first < n; first += MSG_MAX_OFFSETS) {
 		size_t some = n - first < MSG_MAX_OFFSETS ? n - first : MSG_MAX_OFFSETS;
 
 		if (!has_file(namer, module) || !ask(namer, module, offset, first, some))
 			name_plainly(namer, module, offset, first, some);
 	}
-	for (size_t i = 0; i < n; i++) {
-		namer->name[i].text = namer->text.data + namer->text_at[2 * i];
-		namer->name[i].module = namer->text.data + namer->text_at[2 * i + 1];
-	}
+	point_at_texts(namer, n);
 	return namer->name;
 }
 

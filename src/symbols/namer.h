@@ -35,11 +35,15 @@ struct name {
 	const char *module; /* "[ext4]" for code of a kernel module, "[bpf]"; "" otherwise */
 	enum frame_kind kind;
 	bool is_start; /* nothing calls it: as the outermost frame it proves a stack complete */
+	/* Of kind FRAME_INLINED: what was inlined there, the innermost last. */
+	const struct name *inlined;
+	size_t n_inlined;
 };
 
 struct namer_stats {
 	size_t modules_failed;	/* given up, since a worker died or hung over them */
 	size_t modules_no_file; /* more files than RLIMIT_NOFILE (hard) permits */
+	size_t modules_cut;	/* whose inlined functions and lines took too long to read */
 	bool is_dead;		/* the namer's processes are gone: no more names */
 	bool kernel_hidden;	/* kernel.kptr_restrict hides the kernel's addresses */
 };
@@ -48,6 +52,13 @@ struct namer_stats {
 struct namer *namer_create(uint32_t limit_ms);
 /* Ends its processes, and waits for them. */
 void namer_destroy(struct namer *namer);
+
+/*
+ * What names are to tell from now on, besides the function: those inlined into it, and in a name
+ * the line that was running, as "function (file.c:12)". Both are in DWARF alone, which takes
+ * milliseconds to seconds to read (symbols/inlines.h).
+ */
+void namer_set_detail(struct namer *namer, bool inlines, bool lines);
 
 /*
  * Tells of a module, which is read when it is first asked for; symbols/lookup.h says what the kinds

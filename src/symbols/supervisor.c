@@ -25,6 +25,8 @@
 #define ADDRESS_MAX_BYTES (2ull << 30)
 /* Above this the tables that were not used for longest are dropped. */
 #define TABLES_MAX_BYTES (512u << 20)
+/* Beyond this an answer has no more inlined functions. */
+#define REPLY_MAX_BYTES (CHAN_MAX_BYTES / 4)
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -82,20 +84,50 @@ static void change_files(struct worker *w, const struct chan_msg *msg)
 	change_modules(w->modules, msg);
 }
 
-static void add_name(struct strbuf *reply, struct lookup *l, uint64_t offset)
+/* Adds " (file.c:12)" to a name. */
+static void add_line(struct strbuf *reply, const struct inlined *inlined)
+{
+	if (inlined->file && inlined->line)
+		strbuf_addf(reply, " (%.200s:%u)", inlined->file, inlined->line);
+}
+
+static void add_inlined(struct strbuf *reply, struct lookup *l, const struct inlined *inlined,
+			bool with_line)
 {
 	size_t at = reply->len;
+	struct msg_name head = {.kind = FRAME_INLINED};
+
+	strbuf_add(reply, &head, sizeof(head));
+	lookup_add_inlined(l, inlined, reply);
+	if (with_line)
+		add_line(reply, inlined);
+	head.text_size = reply->len - at - sizeof(head);
+	memcpy(reply->data + at, &head, sizeof(head));
+}
+
+static void add_name(struct strbuf *reply, struct lookup *l, uint64_t offset,
+		     const struct msg_resolve *ask)
+{
+	size_t at = reply->len, n = 0;
+	struct inlined chain[INLINES_MAX];
 	struct msg_name head = {0};
 	struct lookup_name name;
 
+	if ((ask->inlines || ask->lines) && reply->len < REPLY_MAX_BYTES)
+		n = lookup_inlined(l, offset, chain);
 	strbuf_add(reply, &head, sizeof(head));
 	name = lookup_find(l, offset, reply);
+	if (ask->lines && n)
+		add_line(reply, &chain[0]);
 	head.kind = name.kind;
 	head.is_start = name.is_start;
 	head.text_size = reply->len - at - sizeof(head);
 	head.module_size = strnlen(name.module, UINT16_MAX);
+	head.n_inlined = ask->inlines && n ? n - 1 : 0;
 	strbuf_add(reply, name.module, head.module_size);
 	memcpy(reply->data + at, &head, sizeof(head));
+	for (size_t i = 1; i <= head.n_inlined; i++)
+		add_inlined(reply, l, &chain[i], ask->lines);
 }
 
 static void drop_tables(struct worker *w, uint32_t keep)
@@ -139,6 +171,8 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 	w->used[ask.module] = ++w->n_requests;
 	bytes = lookup_bytes(l);
 	lookup_load(l);
+	if (ask.inlines || ask.lines)
+		lookup_begin(l);
 	head.n = ask.n;
 	head.is_hidden = lookup_is_hidden(l);
 	strbuf_clear(&w->reply);
@@ -147,8 +181,10 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 		uint64_t offset;
 
 		memcpy(&offset, offsets + i * sizeof(offset), sizeof(offset));
-		add_name(&w->reply, l, offset);
+		add_name(&w->reply, l, offset, &ask);
 	}
+	head.is_cut = lookup_is_cut(l);
+	memcpy(w->reply.data, &head, sizeof(head));
 	w->grown_bytes += lookup_bytes(l) - bytes;
 	drop_tables(w, ask.module);
 	return chan_send(w->ch, MSG_NAMES, w->reply.data, w->reply.len, -1);

@@ -26,7 +26,7 @@ enum {
 	MSG_ADD = 1,  /* struct msg_add, then the path; the descriptor, if there is one */
 	MSG_REMOVE,   /* uint32_t module */
 	MSG_RESOLVE,  /* struct msg_resolve, then uint64_t offsets */
-	MSG_NAMES,    /* struct msg_names, then for each offset a struct msg_name, module, text */
+	MSG_NAMES,    /* struct msg_names, then for each offset a struct msg_name, text, module */
 	MSG_IDENTIFY, /* uint32_t module */
 	MSG_IDENTITY, /* struct identity */
 	MSG_DEBUG,    /* uint32_t module; the descriptor of what may be its debug file */
@@ -47,17 +47,20 @@ struct msg_add {
 
 struct msg_resolve {
 	uint32_t module, n;
+	uint32_t inlines, lines; /* asked for, if not 0 */
 };
 
 struct msg_names {
 	uint32_t n;
 	uint32_t is_hidden; /* kernel addresses are all zero */
+	uint32_t is_cut;    /* reading inlined functions and lines took too long */
 };
 
 struct msg_name {
 	uint8_t kind, is_start;
 	uint16_t module_size;
 	uint32_t text_size;
+	uint32_t n_inlined; /* struct msg_name with module and text that follow, outermost first */
 };
 
 /* Drops what the process may do, and serves `sock` until its other end is closed. */
