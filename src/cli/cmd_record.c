@@ -19,9 +19,11 @@
 #include "capture/collector.h"
 #include "capture/wire.h"
 #include "cli/assemble.h"
+#include "cli/debuginfod.h"
 #include "cli/commands.h"
 #include "cli/outputs.h"
 #include "cli/record_meta.h"
+#include "cli/symbolize.h"
 #include "store/reader.h"
 #include "store/writer.h"
 
@@ -397,6 +399,43 @@ static int finish_recording(struct session *s, int err)
 	return err ? err : e;
 }
 
+/* Writes it anew beside itself, and puts that in its place. */
+static int name_anew(struct session *s, struct symbolize_counts *counts)
+{
+	struct symbolize_from from = {.debug_folder = s->opt->record.debug_files,
+				      .debuginfod = true};
+	char *path = xasprintf("%s.part", s->path);
+	struct recording rec;
+	int err = store_open(s->path, &rec);
+
+	namer_set_detail(s->namer, false, false);
+	if (!err)
+		err = symbolize(&rec, path, s->namer, &from, counts);
+	recording_deinit(&rec);
+	if (!err && rename(path, s->path)) {
+		err = -errno;
+		log_error("cannot rename '%s': %s", path, strerror(errno));
+	}
+	free(path);
+	return err;
+}
+
+/* What is fetched after the end holds nothing up while it is recorded. */
+static void ask_debuginfod(struct session *s)
+{
+	struct symbolize_counts counts;
+
+	if (!s->opt->record.debuginfod)
+		return;
+	if (debuginfod_missing()) {
+		log_warn("--debuginfod does nothing: %s", debuginfod_missing());
+		return;
+	}
+	if (!name_anew(s, &counts) && counts.unnamed)
+		log_note("%zu of %zu unnamed functions have a name now", counts.named,
+			 counts.unnamed);
+}
+
 /* A machine in trouble needs its CPUs for other things than a film. */
 static void yield_to_others(const struct session *s)
 {
@@ -494,6 +533,8 @@ int cmd_record(const struct options *opt)
 		tell_command(&s);
 		tell_account(&s);
 	}
+	if (s.status == EXIT_OK && s.started)
+		ask_debuginfod(&s);
 	if (s.status == EXIT_OK && s.started)
 		s.status = make_outputs(&s);
 	end(&s);

@@ -12,6 +12,7 @@ int cmd_record(const struct options *opt);
 int cmd_render(const struct options *opt);
 #endif
 int cmd_info(const struct options *opt);
+int cmd_symbolize(const struct options *opt);
 int cmd_doctor(const struct options *opt);
 
 #endif

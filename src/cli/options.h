@@ -27,6 +27,7 @@ enum command {
 	COMMAND_RECORD,
 	COMMAND_RENDER,
 	COMMAND_INFO,
+	COMMAND_SYMBOLIZE,
 	COMMAND_DOCTOR,
 	COMMAND_HELP,
 	COMMAND_VERSION,
@@ -64,6 +65,7 @@ struct record_options {
 	const char *cgroupmap, *mntnsmap, *cgroup; /* paths, or NULL */
 	const char *event;			   /* "cpu-clock" or "cycles" */
 	bool inlines, lines;
+	bool debuginfod;	 /* of symbolize too, and so is the next */
 	const char *debug_files; /* a folder like /usr/lib/debug, or NULL */
 	uint64_t interval_ns;
 	double max_loss_percent; /* of expected; negative: any loss is accepted */
@@ -80,7 +82,7 @@ struct options {
 	const char *image_pattern; /* of -E and -g, which stands among the outputs too */
 	struct output *outputs;	   /* none on record: flamelapse-HOST-TIME.flame and .mp4 */
 	size_t n_outputs;
-	const char **inputs; /* of render: at least one; of info: one */
+	const char **inputs; /* of render: at least one; of info and symbolize: one */
 	size_t n_inputs;
 
 	bool annotate;	   /* _[k] after kernel frames, in folded and multi-line text */

@@ -512,17 +512,23 @@ void elf_names_destroy(struct elf_names *names)
 	free(names);
 }
 
-static uint64_t to_vaddr(const struct elf_names *names, uint64_t offset)
+static bool to_vaddr(const struct elf_names *names, uint64_t offset, uint64_t *vaddr_ret)
 {
 	for (size_t i = 0; i < names->n_loads; i++)
-		if (offset - names->load[i].offset < names->load[i].size)
-			return offset - names->load[i].offset + names->load[i].vaddr;
-	return offset;
+		if (offset - names->load[i].offset < names->load[i].size) {
+			*vaddr_ret = offset - names->load[i].offset + names->load[i].vaddr;
+			return true;
+		}
+	return false;
 }
 
 struct elf_place elf_names_find(const struct elf_names *names, uint64_t offset)
 {
-	return elf_names_find_vaddr(names, to_vaddr(names, offset));
+	uint64_t vaddr;
+
+	if (!to_vaddr(names, offset, &vaddr))
+		return (struct elf_place){.vaddr = offset, .is_offset = true};
+	return elf_names_find_vaddr(names, vaddr);
 }
 
 struct elf_place elf_names_find_vaddr(const struct elf_names *names, uint64_t vaddr)

@@ -32,6 +32,7 @@ struct elf_names;
 struct elf_place {
 	/* Of the offset; where no executable segment has it, the offset itself. */
 	uint64_t vaddr;
+	bool is_offset; /* it is the offset */
 	/* As in the file (mangled), valid until the table goes; NULL: not known. */
 	const char *name;
 	bool is_plt;   /* `name` is that of the function which the stub leads to */

@@ -272,7 +272,8 @@ static struct lookup_name find_elf(struct lookup *l, uint64_t offset, struct str
 		if (place.has_function)
 			strbuf_addf(text, "%s@0x%" PRIx64, l->base, place.function);
 		else
-			strbuf_addf(text, "%s+0x%" PRIx64, l->base, place.vaddr);
+			strbuf_addf(text, place.is_offset ? "[%s]+0x%" PRIx64 : "%s+0x%" PRIx64,
+				    l->base, place.vaddr);
 		return name;
 	}
 	s = demangled(l, place.name);
@@ -305,7 +306,8 @@ struct lookup_name lookup_find(struct lookup *l, uint64_t offset, struct strbuf 
 	} else if (*l->base == '[' && !has_elf(l)) {
 		strbuf_adds(text, l->base);
 	} else {
-		strbuf_addf(text, "%s+0x%" PRIx64, l->base, offset);
+		strbuf_addf(text, l->kind == MODULE_ELF ? "[%s]+0x%" PRIx64 : "%s+0x%" PRIx64,
+			    l->base, offset);
 	}
 	return name;
 }

@@ -24,7 +24,7 @@
  *	MODULE_ADDRESSES virtual address       as MODULE_ELF; the file may be a debug file alone
  *
  * Numbers in names of ELF code are virtual addresses, as addr2line and objdump take them; where no
- * table could be read they are offsets in the file.
+ * table could be read they are offsets in the file, and then the name is [libc.so.6]+0x28495.
  */
 enum module_kind {
 	MODULE_ELF,

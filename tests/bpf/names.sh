@@ -73,6 +73,24 @@ pids="$pids $bare"
 sleep 0.2
 run record 1 -F 199 -p $bare -f -U
 check 'a stripped program: functions by their start' grep -q ';bare@0x[0-9a-f]* [0-9]*$' out
+run record 1 -F 199 -p $bare -o later.flame
+run symbolize later.flame --debug-files system
+check 'symbolize: names later' grep -q ' 2 of 2 unnamed functions have a name now' err
+run render later.named.flame -f
+check 'symbolize: in their places' grep -q ';main;outer [0-9]*$' out
+mkdir -p server/buildid/"$id"
+cp chain.debug server/buildid/"$id"/debuginfo
+export DEBUGINFOD_CACHE_PATH="$tmp/cache" DEBUGINFOD_URLS="file://$tmp/server"
+run doctor
+if grep -q '^ok  debuginfod' out; then
+	run record 1 -F 199 -p $bare -f -U
+	check 'no server is asked without --debuginfod' [ ! -e cache ]
+	run record 1 -F 199 -p $bare -f -U --debuginfod
+	check '--debuginfod: names of a server' grep -q ';main;outer [0-9]*$' out
+	run record 1 -F 199 -p $bare -o fetched.flame --debuginfod
+	check 'and the recording is one file' [ "$(ls fetched.flame*)" = fetched.flame ]
+fi
+unset DEBUGINFOD_URLS
 run record 1 -F 199 -p $bare -f -U --debug-files system
 check '--debug-files: names by build-id' grep -q ';main;outer [0-9]*$' out
 run record 1 -F 199 -p $bare -f -U -a --debug-files system --inlines
