@@ -7,6 +7,9 @@
 #include <unistd.h>
 #include <zlib.h>
 
+/* Some tenths of a second. */
+#define CHECKSUM_MAX_BYTES (1ll << 30)
+
 static void read_build_id(Elf *elf, struct identity *ret)
 {
 	const void *id;
@@ -49,26 +52,32 @@ void identity_read(int fd, struct identity *ret)
 	elf_end(elf);
 }
 
-static uint32_t checksum(int fd)
+/* False where the file is too long to be read for a checksum. */
+static bool checksum(int fd, uint32_t *crc_ret)
 {
 	uint32_t crc = crc32(0, NULL, 0);
 	uint8_t piece[65536];
 	off_t at = 0;
+	struct stat st;
 	ssize_t n;
 
+	if (fstat(fd, &st) || st.st_size > CHECKSUM_MAX_BYTES)
+		return false;
 	while ((n = pread(fd, piece, sizeof(piece), at)) > 0) {
 		crc = crc32(crc, piece, n);
 		at += n;
 	}
-	return crc;
+	*crc_ret = crc;
+	return true;
 }
 
 bool identity_matches(const struct identity *file, int other_fd)
 {
 	struct identity other;
+	uint32_t crc;
 
 	if (!file->build_id_size)
-		return *file->link && checksum(other_fd) == file->link_crc;
+		return *file->link && checksum(other_fd, &crc) && crc == file->link_crc;
 	identity_read(other_fd, &other);
 	return other.build_id_size == file->build_id_size &&
 	       !memcmp(other.build_id, file->build_id, file->build_id_size);

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "symbols/ranges.h"
 
@@ -16,6 +17,7 @@
 #define TABLES_MAX_BYTES (128u << 20)
 #define DEPTH_MAX	 256
 #define NO_PARENT	 UINT32_MAX
+#define ORIGINS_MAX	 16
 /* How many entries are read between two looks at the clock. */
 #define ENTRIES_A_LOOK 256
 
@@ -26,6 +28,7 @@ struct entry {
 	uint32_t call_file, call_line;
 	const char *name;
 	bool is_named; /* `name` was looked up */
+	char *own;     /* the name, where it was put together */
 };
 
 struct unit {
@@ -160,6 +163,8 @@ void inlines_destroy(struct inlines *in)
 		return;
 	for (size_t i = 0; i < in->n_units; i++) {
 		ranges_deinit(&in->unit[i].code);
+		for (size_t k = 0; k < in->unit[i].n_entries; k++)
+			free(in->unit[i].entry[k].own);
 		free(in->unit[i].entry);
 	}
 	free(in->unit);
@@ -313,6 +318,58 @@ static const char *string_of(Dwarf_Die *die, unsigned attribute)
 	return dwarf_attr_integrate(die, attribute, &attr) ? dwarf_formstring(&attr) : NULL;
 }
 
+/* The declaration, which stands in its namespace or class; the code need not. */
+static void go_to_declaration(Dwarf_Die *die)
+{
+	Dwarf_Attribute attr;
+	Dwarf_Die next;
+
+	for (int i = 0; i < ORIGINS_MAX; i++) {
+		if (!dwarf_attr(die, DW_AT_abstract_origin, &attr) &&
+		    !dwarf_attr(die, DW_AT_specification, &attr))
+			return;
+		if (!dwarf_formref_die(&attr, &next))
+			return;
+		*die = next;
+	}
+}
+
+static void add_scope(struct strbuf *sb, Dwarf_Die *scope)
+{
+	int tag = dwarf_tag(scope);
+	const char *name;
+
+	if (tag != DW_TAG_namespace && tag != DW_TAG_class_type && tag != DW_TAG_structure_type &&
+	    tag != DW_TAG_union_type && tag != DW_TAG_subprogram)
+		return;
+	name = string_of(scope, DW_AT_name);
+	if (!name)
+		name = tag == DW_TAG_namespace ? "(anonymous namespace)" : "{unnamed}";
+	strbuf_addf(sb, "%.500s::", name);
+}
+
+/* A name without linkage, of which DWARF has the last part alone, with those around it. */
+static const char *qualify(struct entry *e, Dwarf_Die *die, const char *name)
+{
+	struct strbuf sb = {0};
+	Dwarf_Die *scope;
+	int n;
+
+	go_to_declaration(die);
+	n = dwarf_getscopes_die(die, &scope);
+	if (n <= 0)
+		return name;
+	for (int i = n < DEPTH_MAX ? n - 1 : DEPTH_MAX; i > 0; i--)
+		add_scope(&sb, &scope[i]);
+	free(scope);
+	if (sb.len) {
+		strbuf_addf(&sb, "%.1000s", name);
+		e->own = strbuf_detach(&sb);
+	}
+	strbuf_deinit(&sb);
+	return e->own ? e->own : name;
+}
+
 static const char *name_of(struct inlines *in, struct entry *e)
 {
 	Dwarf_Die die;
@@ -323,8 +380,12 @@ static const char *name_of(struct inlines *in, struct entry *e)
 	e->name = string_of(&die, DW_AT_linkage_name);
 	if (!e->name)
 		e->name = string_of(&die, DW_AT_MIPS_linkage_name);
-	if (!e->name)
-		e->name = string_of(&die, DW_AT_name);
+	if (e->name)
+		return e->name;
+	e->name = string_of(&die, DW_AT_name);
+	if (e->name)
+		e->name = qualify(e, &die, e->name);
+	in->bytes += e->own ? strlen(e->own) : 0;
 	return e->name;
 }
 

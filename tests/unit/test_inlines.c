@@ -117,6 +117,20 @@ static struct inlines *open_program(const char *name)
 	return in;
 }
 
+/* addr2line says no more than "sum" of what is one::Box<int>::sum, and has no linkage. */
+static const char *last_part(const char *name)
+{
+	const char *last = name;
+	int depth = 0;
+
+	for (const char *p = name; *p; p++) {
+		depth += (*p == '<' || *p == '(') - (*p == '>' || *p == ')');
+		if (!depth && p[0] == ':' && p[1] == ':')
+			last = p + 2;
+	}
+	return last;
+}
+
 /* "inner a.c:5 middle a.c:10 …", innermost first, as the script makes it of addr2line's words. */
 static void describe(struct inlines *in, uint64_t vaddr, char *text, size_t size)
 {
@@ -128,7 +142,7 @@ static void describe(struct inlines *in, uint64_t vaddr, char *text, size_t size
 	*text = '\0';
 	while (n-- && at < size)
 		at += snprintf(text + at, size - at, "%s%s %s:%u", at ? " " : "",
-			       chain[n].name ? chain[n].name : "??",
+			       chain[n].name ? last_part(chain[n].name) : "??",
 			       chain[n].file ? chain[n].file : "??", chain[n].line);
 }
 
@@ -204,6 +218,36 @@ TEST(cplusplus)
 {
 	check_program("g++ -O2 -g a.cc", "llvm-addr2line");
 	check_program("clang++ -O1 -g a.cc", "llvm-addr2line");
+}
+
+/* Lambdas and what is in anonymous namespaces have no linkage name. */
+TEST(names_without_linkage_have_their_scopes)
+{
+	struct inlined chain[INLINES_MAX];
+	struct inlines *in;
+	size_t anonymous = 0, lambdas = 0;
+
+	if (!make_program("g++ -O2 -g -no-pie a.cc")) {
+		remove_folder();
+		return;
+	}
+	in = open_program("a");
+	CHECK(in);
+	for (uint64_t vaddr = 0x401000; vaddr < 0x404000; vaddr++) {
+		size_t n = inlines_find(in, vaddr, chain);
+
+		inlines_begin(in);
+		for (size_t i = 0; i < n; i++) {
+			const char *name = chain[i].name ? chain[i].name : "";
+
+			anonymous += !strcmp(name, "one::(anonymous namespace)::Box<int>::add");
+			lambdas += !strncmp(name, "main::", 6) && strstr(name, "operator()");
+		}
+	}
+	CHECK(anonymous > 0);
+	CHECK(lambdas > 0);
+	inlines_destroy(in);
+	remove_folder();
 }
 
 /* The whole way: through the namer's worker, with a debug file, demangled. */
