@@ -22,7 +22,7 @@ Q := @
 say = @printf '  %-5s %s\n' $(1) $(patsubst $(O)/%,%,$@)
 endif
 
-pkgs := libbpf libelf libdw sqlite3 libzstd zlib
+pkgs := libbpf libelf libdw liblzma sqlite3 libzstd zlib
 ifeq ($(RENDER),1)
 pkgs += cairo freetype2 fontconfig libavformat libavcodec libavutil
 endif
@@ -214,4 +214,4 @@ help: ## this list
 .PHONY: all install uninstall test check deps bench soak fuzz lint golden-update format clean help tests-built
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(obj:.o=.d) $(unit:=.d) $(bench:=.d) $(tools:=.d) $(soak:=.d)
+-include $(O)/src/cli/main.d $(obj:.o=.d) $(unit:=.d) $(bench:=.d) $(tools:=.d) $(soak:=.d)

@@ -6,18 +6,18 @@ set -u
 
 apt_build="gcc make clang llvm bpftool pkg-config libc6-dev libbpf-dev libelf-dev libdw-dev
 	libiberty-dev libcairo2-dev libfreetype-dev libfontconfig-dev libavformat-dev libavcodec-dev
-	libavutil-dev libsqlite3-dev libzstd-dev zlib1g-dev fonts-inter scdoc"
-apt_test="binutils ffmpeg sqlite3 jq procps g++ rustc libclang-rt-14-dev clang-format"
+	libavutil-dev libsqlite3-dev libzstd-dev liblzma-dev zlib1g-dev fonts-inter scdoc"
+apt_test="ffmpeg sqlite3 jq procps g++ binutils xz-utils libc6-dbg rustc libclang-rt-14-dev clang-format"
 dnf_build="gcc make clang llvm bpftool pkgconf-pkg-config glibc-devel libbpf-devel elfutils-libelf-devel
 	elfutils-devel binutils-devel cairo-devel freetype-devel fontconfig-devel ffmpeg-free-devel
-	sqlite-devel libzstd-devel zlib-devel rsms-inter-fonts scdoc"
-dnf_test="binutils ffmpeg-free sqlite jq procps-ng gcc-c++ rust compiler-rt clang-tools-extra"
+	sqlite-devel libzstd-devel xz-devel zlib-devel rsms-inter-fonts scdoc"
+dnf_test="ffmpeg-free sqlite jq procps-ng binutils xz gcc-c++ rust compiler-rt clang-tools-extra"
 pacman_build="gcc make clang llvm bpf pkgconf libbpf libelf binutils cairo freetype2 fontconfig ffmpeg
-	sqlite zstd zlib inter-font scdoc"
+	sqlite zstd xz zlib inter-font scdoc"
 pacman_test="binutils jq procps-ng rust compiler-rt"
 apk_build="gcc make clang llvm bpftool pkgconf musl-dev linux-headers libbpf-dev elfutils-dev binutils-dev
-	cairo-dev freetype-dev fontconfig-dev ffmpeg-dev sqlite-dev zstd-dev zlib-dev font-inter scdoc"
-apk_test="binutils ffmpeg sqlite jq procps g++ rust compiler-rt clang-extra-tools"
+	cairo-dev freetype-dev fontconfig-dev ffmpeg-dev sqlite-dev zstd-dev xz-dev zlib-dev font-inter scdoc"
+apk_test="ffmpeg sqlite jq procps binutils xz g++ rust compiler-rt clang-extra-tools"
 
 for tool in apt-get dnf pacman apk ''; do
 	[ -n "$tool" ] && command -v "$tool" > /dev/null && break

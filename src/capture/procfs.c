@@ -39,8 +39,9 @@ int procfs_read(uint32_t pid, struct procfs_process *ret)
 	    sscanf(to + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
 		return -ESRCH;
 	*to = '\0';
-	*ret = (struct procfs_process){
-	    .pid = pid, .is_kernel = flags & KTHREAD, .is_ending = state == 'Z' || state == 'X'};
+	*ret = (struct procfs_process){.pid = pid,
+				       .is_kernel = flags & KTHREAD,
+				       .is_ending = state == 'Z' || state == 'X'};
 	strncpy(ret->comm, from + 1, sizeof(ret->comm) - 1);
 	return 0;
 }

@@ -10,6 +10,7 @@
 #include "base/xalloc.h"
 #include "capture/wire.h"
 #include "profile/stack_copy.h"
+#include "symbols/debugfiles.h"
 
 /* The namer's number of the kernel; modules of processes count from 1. */
 #define KERNEL 0
@@ -29,6 +30,7 @@ struct place {
 	bool is_start, is_pending;
 	uint64_t offset;
 	uint32_t frame;
+	uint32_t inlined, n_inlined; /* in the list of all; the innermost last */
 };
 
 /* A stack that the namer unwound. */
@@ -43,6 +45,7 @@ struct assemble {
 	struct dict *dict;
 	struct namer *namer;
 	const struct startpoints *starts;
+	const char *debug_folder;
 	struct code *code;
 	size_t n_code, cap_code;
 	uint32_t *process; /* in the dict, by the collector's number */
@@ -50,6 +53,8 @@ struct assemble {
 	struct place *place;
 	size_t n_places, cap_places;
 	struct index place_ix;
+	uint32_t *inlined; /* frames that were inlined at places */
+	size_t n_inlined, cap_inlined;
 	uint32_t *pending; /* places without a name yet */
 	size_t n_pending, cap_pending;
 	uint64_t n_truncated[UNWIND_ENDS];
@@ -77,13 +82,15 @@ static void forget_copied(struct assemble *a)
 }
 
 struct assemble *assemble_create(struct dict *dict, struct namer *namer,
-				 const struct startpoints *starts, int kallsyms)
+				 const struct startpoints *starts, int kallsyms,
+				 const char *debug_folder)
 {
 	struct assemble *a = xcalloc(1, sizeof(*a));
 
 	a->dict = dict;
 	a->namer = namer;
 	a->starts = starts;
+	a->debug_folder = debug_folder;
 	a->seed = hash_seed();
 	namer_add_module(namer, KERNEL, MODULE_KERNEL, "[kernel]", kallsyms);
 	return a;
@@ -96,6 +103,7 @@ void assemble_destroy(struct assemble *a)
 	free(a->code);
 	free(a->process);
 	free(a->place);
+	free(a->inlined);
 	index_deinit(&a->place_ix);
 	free(a->pending);
 	forget_copied(a);
@@ -157,11 +165,35 @@ static void forget_unnamed(struct assemble *a, uint32_t module)
 	}
 }
 
+/*
+ * Gives a file to the namer, with its debug file, and completes what is known of its build-id.
+ * What only stands at the module's path by now, and is of another build, is not believed.
+ */
+static void add_elf(struct assemble *a, struct wire_module *w, const char *path, int fd)
+{
+	struct build_id build_id = {.size = w->build_id_size};
+	struct identity id;
+
+	memcpy(build_id.byte, w->build_id, w->build_id_size);
+	namer_add_module_of(a->namer, w->id, MODULE_ELF, path, &build_id, fd);
+	namer_identify(a->namer, w->id, &id);
+	/* Another file stands at its path by now: the namer tells of it when it is asked for names.
+	 */
+	if (w->build_id_size && id.build_id_size &&
+	    (w->build_id_size != id.build_id_size ||
+	     memcmp(w->build_id, id.build_id, w->build_id_size)))
+		return;
+	if (!w->build_id_size) {
+		w->build_id_size = id.build_id_size;
+		memcpy(w->build_id, id.build_id, sizeof(id.build_id));
+	}
+	debugfiles_attach(a->namer, w->id, path, &id, a->debug_folder);
+}
+
 static int take_module(struct assemble *a, const struct chan_msg *msg)
 {
 	struct wire_module w;
-	const char *path = (const char *)msg->data + sizeof(w);
-	struct build_id build_id;
+	char *path;
 	struct code *c;
 	uint32_t name;
 
@@ -171,17 +203,19 @@ static int take_module(struct assemble *a, const struct chan_msg *msg)
 	a->code = xgrow(a->code, &a->cap_code, w.id + 1, sizeof(*a->code));
 	while (a->n_code <= w.id)
 		a->code[a->n_code++] = (struct code){0};
-	name = clean_string(a, path, msg->size - sizeof(w));
+	path = xstrndup((const char *)msg->data + sizeof(w), msg->size - sizeof(w));
+	name = clean_string(a, path, strlen(path));
+	if (namer_kind(w.kind) == MODULE_ELF)
+		add_elf(a, &w, path, msg->fd);
+	else
+		namer_add_module(a->namer, w.id, namer_kind(w.kind), path, msg->fd);
+	free(path);
 	c = &a->code[w.id];
 	*c = (struct code){.known = true,
 			   .kind = w.kind,
 			   .module = dict_module(a->dict, name, w.build_id, w.build_id_size),
 			   .is_libc = startpoints_is_libc(a->starts, w.build_id, w.build_id_size,
 							  msg->fd)};
-	build_id.size = w.build_id_size;
-	memcpy(build_id.byte, w.build_id, w.build_id_size);
-	namer_add_module_of(a->namer, w.id, namer_kind(w.kind), dict_text(a->dict, name), &build_id,
-			    msg->fd);
 	forget_unnamed(a, w.id);
 	return 0;
 }
@@ -306,6 +340,21 @@ static const char *start_name(const struct assemble *a, const struct place *p)
 							    : NULL;
 }
 
+static void take_inlined(struct assemble *a, struct place *p, const struct name *name, uint32_t of)
+{
+	p->inlined = a->n_inlined;
+	p->n_inlined = name->n_inlined;
+	a->inlined =
+	    xgrow(a->inlined, &a->cap_inlined, a->n_inlined + name->n_inlined, sizeof(*a->inlined));
+	for (size_t i = 0; i < name->n_inlined; i++) {
+		const char *text = name->inlined[i].text;
+
+		a->inlined[a->n_inlined++] =
+		    dict_frame(a->dict, dict_string(a->dict, text, strlen(text)), of,
+			       FRAME_INLINED);
+	}
+}
+
 static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *offset, size_t n)
 {
 	uint32_t module = a->place[id[0]].module;
@@ -328,6 +377,7 @@ static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *off
 					 clean_string(a, name[i].module, strlen(name[i].module)),
 					 NULL, 0);
 		p->frame = dict_frame(a->dict, text, of, kind);
+		take_inlined(a, p, &name[i], of);
 		p->is_start = is_start(a, p, &name[i]);
 		p->is_pending = false;
 	}
@@ -423,7 +473,12 @@ static size_t user_frames(struct assemble *a, const struct wire_stack_view *v, b
 
 static uint32_t push(struct assemble *a, uint32_t node, uint32_t module, uint64_t offset)
 {
-	return dict_node(a->dict, node, a->place[find_place(a, module, offset)].frame);
+	const struct place *p = &a->place[find_place(a, module, offset)];
+
+	node = dict_node(a->dict, node, p->frame);
+	for (uint32_t i = 0; i < p->n_inlined; i++)
+		node = dict_node(a->dict, node, a->inlined[p->inlined + i]);
+	return node;
 }
 
 static const char *const why[UNWIND_ENDS] = {

@@ -21,9 +21,13 @@
  */
 struct assemble;
 
-/* Borrows all three. kallsyms: a descriptor of /proc/kallsyms, the caller's; -1 for none. */
+/*
+ * Borrows all. kallsyms: a descriptor of /proc/kallsyms, the caller's; -1 for none. debug_folder:
+ * where separate debug files stand besides the system's (symbols/debugfiles.h), or NULL.
+ */
 struct assemble *assemble_create(struct dict *dict, struct namer *namer,
-				 const struct startpoints *starts, int kallsyms);
+				 const struct startpoints *starts, int kallsyms,
+				 const char *debug_folder);
 void assemble_destroy(struct assemble *a);
 
 /*

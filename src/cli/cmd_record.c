@@ -15,9 +15,11 @@
 #include "base/xalloc.h"
 #include "capture/wire.h"
 #include "cli/commands.h"
+#include "cli/debuginfod.h"
 #include "cli/outputs.h"
 #include "cli/record_meta.h"
 #include "cli/sampling.h"
+#include "cli/symbolize.h"
 #include "profile/kind.h"
 #include "store/reader.h"
 #include "store/writer.h"
@@ -268,6 +270,10 @@ static void tell_account(const struct session *s)
 		log_warn("%zu files were replaced after they had been mapped: their code is told "
 			 "by address",
 			 names.modules_other);
+	if (names.modules_cut)
+		log_warn("%zu files have more debug information than is read: some of their "
+			 "inlined functions and lines are missing",
+			 names.modules_cut);
 	if (s->end.sideband_lost)
 		log_warn("%llu records of process life were lost: some names may be missing",
 			 (unsigned long long)s->end.sideband_lost);
@@ -285,6 +291,43 @@ static int finish_recording(struct session *s, int err)
 	e = store_finish(s->store, &s->meta);
 	s->store = NULL;
 	return err ? err : e;
+}
+
+/* Writes it anew beside itself, and puts that in its place. */
+static int name_anew(struct session *s, struct symbolize_counts *counts)
+{
+	struct symbolize_from from = {.debug_folder = s->opt->record.debug_files,
+				      .debuginfod = true};
+	char *path = xasprintf("%s.part", s->path);
+	struct recording rec;
+	int err = store_open(s->path, &rec);
+
+	namer_set_detail(s->sampling.namer, false, false);
+	if (!err)
+		err = symbolize(&rec, path, s->sampling.namer, &from, counts);
+	recording_deinit(&rec);
+	if (!err && rename(path, s->path)) {
+		err = -errno;
+		log_error("cannot rename '%s': %s", path, strerror(errno));
+	}
+	free(path);
+	return err;
+}
+
+/* What is fetched after the end holds nothing up while it is recorded. */
+static void ask_debuginfod(struct session *s)
+{
+	struct symbolize_counts counts;
+
+	if (!s->opt->record.debuginfod)
+		return;
+	if (debuginfod_missing()) {
+		log_warn("--debuginfod does nothing: %s", debuginfod_missing());
+		return;
+	}
+	if (!name_anew(s, &counts) && counts.unnamed)
+		log_note("%zu of %zu unnamed functions have a name now", counts.named,
+			 counts.unnamed);
 }
 
 /*
@@ -385,6 +428,8 @@ int cmd_record(const struct options *opt)
 		sampling_tell_command(&opt->record, s.end.command_status);
 		tell_account(&s);
 	}
+	if (s.status == EXIT_OK && s.started)
+		ask_debuginfod(&s);
 	if (s.status == EXIT_OK && s.started)
 		s.status = make_outputs(&s);
 	end(&s);

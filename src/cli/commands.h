@@ -13,6 +13,7 @@ int cmd_events(const struct options *opt);
 int cmd_render(const struct options *opt);
 #endif
 int cmd_info(const struct options *opt);
+int cmd_symbolize(const struct options *opt);
 int cmd_doctor(const struct options *opt);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "cli/debuginfod.h"
 #if RENDER && __has_include("render/sink_mp4.h")
 #include "render/sink_mp4.h"
 #define KNOWS_MP4 1
@@ -395,6 +396,16 @@ static bool is_in_path(const char *tool)
 	return false;
 }
 
+static void check_debuginfod(struct doctor *d)
+{
+	const char *missing = debuginfod_missing();
+	struct finding *f = add(d, "debuginfod", !missing);
+
+	found(f, "%s", missing ? missing : "fetches symbols when --debuginfod asks for it");
+	if (missing)
+		advise(f, "not needed, but --debuginfod does nothing without it");
+}
+
 static void check_tools(struct doctor *d)
 {
 	static const struct {
@@ -427,6 +438,7 @@ void doctor_examine(struct doctor *d)
 #if RENDER
 	check_pictures(d);
 #endif
+	check_debuginfod(d);
 	check_tools(d);
 }
 

@@ -98,6 +98,8 @@ static int run(const struct options *opt)
 #endif
 	case COMMAND_INFO:
 		return cmd_info(opt);
+	case COMMAND_SYMBOLIZE:
+		return cmd_symbolize(opt);
 	case COMMAND_DOCTOR:
 		return cmd_doctor(opt);
 	case COMMAND_HELP:

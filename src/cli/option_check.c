@@ -113,6 +113,10 @@ static int check_files(const struct options *opt)
 		log_error("stdin (-) can be read once only");
 		return EXIT_USAGE;
 	}
+	if (opt->command == COMMAND_SYMBOLIZE && opt->n_outputs > 1) {
+		log_error("symbolize writes one recording; give one -o");
+		return EXIT_USAGE;
+	}
 	if (opt->command == COMMAND_RENDER && !opt->n_outputs) {
 		log_error("render needs to know what to make: -o FILE (%s), -E or -f",
 			  extension_list(opt->command));

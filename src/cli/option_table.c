@@ -18,20 +18,24 @@
 #define OUTPUT_HELP                                                                                \
 	".flame (a recording), .mp4, .y4m (- is stdout, for render), .png (a sequence; the name "  \
 	"needs a number, as in x%04d.png), .folded. By default record writes "                     \
-	"flamelapse-HOST-TIME.flame and .mp4"
+	"flamelapse-HOST-TIME.flame and .mp4, symbolize FILE.named.flame"
 #else
 #define RENDERER 0u
 #define PICTURES 0u
 #define OUTPUT_HELP                                                                                \
-	".flame (a recording), .folded. By default record writes flamelapse-HOST-TIME.flame"
+	".flame (a recording), .folded. By default record writes flamelapse-HOST-TIME.flame, "     \
+	"symbolize FILE.named.flame"
 #endif
+
+#define SYMBOLIZE  (1u << COMMAND_SYMBOLIZE)
+#define SYMBOLIZER (RECORD | SYMBOLIZE)
 
 #define AT(member) .offset = offsetof(struct options, member)
 
 const char *const option_group_titles[N_GROUPS] = {
-    [GROUP_SAMPLING] = "What to sample", [GROUP_TEXT] = "Stacks as text",
-    [GROUP_OUTPUT] = "What to write",	 [GROUP_PICTURE] = "The picture",
-    [GROUP_GENERAL] = "General",
+    [GROUP_SAMPLING] = "What to sample", [GROUP_NAMES] = "Names",
+    [GROUP_TEXT] = "Stacks as text",	 [GROUP_OUTPUT] = "What to write",
+    [GROUP_PICTURE] = "The picture",	 [GROUP_GENERAL] = "General",
 };
 
 const struct option_def option_table[] = {
@@ -97,6 +101,22 @@ const struct option_def option_table[] = {
      "End with status 6 if more of the samples than this were lost", .read = value_percent,
      AT(record.max_loss_percent)},
 
+    {"inlines", 0, NULL, RECORD, GROUP_NAMES,
+     "Show the functions that the compiler inlined as frames of their own, where "
+     "there is DWARF",
+     .read = value_flag, AT(record.inlines)},
+    {"lines", 0, NULL, RECORD, GROUP_NAMES,
+     "Name the line of source too, as in 'function (file.c:12)', where there is DWARF",
+     .read = value_flag, AT(record.lines)},
+    {"debuginfod", 0, NULL, SYMBOLIZER, GROUP_NAMES,
+     "Fetch missing symbols from the servers of DEBUGINFOD_URLS (record: when it has ended), for "
+     "two "
+     "minutes at most",
+     .read = value_flag, AT(record.debuginfod)},
+    {"debug-files", 0, "FOLDER", SYMBOLIZER, GROUP_NAMES,
+     "Look for separate debug files there too, in the order of /usr/lib/debug", NULL,
+     COMPLETE_FOLDER, .read = value_string, AT(record.debug_files)},
+
     {"folded", 'f', NULL, RECORD | RENDERER, GROUP_TEXT,
      "Print folded stacks, one line each, to stdout; nothing else is written by default",
      .read = value_folded},
@@ -114,7 +134,7 @@ const struct option_def option_table[] = {
      "Write folded stacks in one block for each snapshot, under a line with its time",
      .read = value_flag, AT(per_snapshot)},
 
-    {"output", 'o', "FILE", RECORD | RENDERER, GROUP_OUTPUT,
+    {"output", 'o', "FILE", RECORD | RENDERER | SYMBOLIZE, GROUP_OUTPUT,
      "Write FILE, and more with further -o; the extension says what: " OUTPUT_HELP, NULL,
      COMPLETE_FILE, .read = value_output},
     {"images", 'E', NULL, PICTURES, GROUP_OUTPUT,
@@ -169,7 +189,7 @@ const struct option_def option_table[] = {
      "Use the built-in font alone; what it lacks is drawn as a box", .read = value_flag,
      AT(render.no_system_fonts)},
 
-    {"quiet", 'q', NULL, RECORD | RENDERER | EVENTS, GROUP_GENERAL,
+    {"quiet", 'q', NULL, RECORD | RENDERER | EVENTS | SYMBOLIZE, GROUP_GENERAL,
      "Print errors and warnings only", .read = value_flag, AT(quiet)},
     {"help", 'h', NULL, ALL, GROUP_GENERAL, "Print help", .read = NULL},
     {"version", 0, NULL, ALL, GROUP_GENERAL, "Print the version", .read = NULL},
@@ -185,6 +205,8 @@ const struct command_def command_table[N_COMMANDS] = {
     [COMMAND_EVENTS] = {"events", "[OPTION...] [DURATION] [-- COMMAND...]",
 			"print a line for each sample as it comes"},
     [COMMAND_INFO] = {"info", "[--json] FILE", "say what a recording holds", true},
+    [COMMAND_SYMBOLIZE] = {"symbolize", "FILE [-o OUT] [OPTION...]",
+			   "name the code that had no names, in a new recording", true},
     [COMMAND_DOCTOR] = {"doctor", "[--json]", "say what this machine permits, and what to do"},
     [COMMAND_HELP] = {"help", "[COMMAND]", "explain a command and its options"},
     [COMMAND_VERSION] = {"version", "", "print the version"},
@@ -207,7 +229,7 @@ const struct option_def *option_by_letter(char letter)
 }
 
 static const struct extension extensions[] = {
-    {".flame", OUTPUT_RECORDING, RECORD},
+    {".flame", OUTPUT_RECORDING, RECORD | SYMBOLIZE},
     {".mp4", OUTPUT_MP4, PICTURES},
     {".y4m", OUTPUT_Y4M, PICTURES},
     {".png", OUTPUT_PNG, PICTURES},

@@ -16,6 +16,7 @@
  */
 enum option_group {
 	GROUP_SAMPLING,
+	GROUP_NAMES,
 	GROUP_TEXT,
 	GROUP_OUTPUT,
 	GROUP_PICTURE,

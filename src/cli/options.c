@@ -179,12 +179,17 @@ static bool samples(const struct options *opt)
 	return opt->command == COMMAND_RECORD || opt->command == COMMAND_EVENTS;
 }
 
+static bool takes_one_file(enum command command)
+{
+	return command == COMMAND_INFO || command == COMMAND_SYMBOLIZE;
+}
+
 /* A word that is no option and no option's value. */
 static int read_word(struct options *opt, const char *word, size_t n_before)
 {
 	const char *name = command_table[opt->command].name;
 
-	if (opt->command == COMMAND_RENDER || (opt->command == COMMAND_INFO && !n_before)) {
+	if (opt->command == COMMAND_RENDER || (takes_one_file(opt->command) && !n_before)) {
 		opt->inputs = xreallocarray(opt->inputs, opt->n_inputs + 1, sizeof(*opt->inputs));
 		opt->inputs[opt->n_inputs++] = word;
 		return 0;

@@ -28,6 +28,7 @@ enum command {
 	COMMAND_RENDER,
 	COMMAND_EVENTS,
 	COMMAND_INFO,
+	COMMAND_SYMBOLIZE,
 	COMMAND_DOCTOR,
 	COMMAND_HELP,
 	COMMAND_VERSION,
@@ -65,6 +66,9 @@ struct record_options {
 	uint32_t hash_storage_size, stack_storage_size;
 	const char *cgroupmap, *mntnsmap, *cgroup; /* paths, or NULL */
 	const char *event;			   /* "cpu-clock" or "cycles" */
+	bool inlines, lines;
+	bool debuginfod;	 /* of symbolize too, and so is the next */
+	const char *debug_files; /* a folder like /usr/lib/debug, or NULL */
 	uint64_t interval_ns;
 	double max_loss_percent; /* of expected; negative: any loss is accepted */
 	char **argv;		 /* COMMAND and its arguments, NULL at the end; or NULL */
@@ -80,7 +84,7 @@ struct options {
 	const char *image_pattern; /* of -E and -g, which stands among the outputs too */
 	struct output *outputs;	   /* none on record: flamelapse-HOST-TIME.flame and .mp4 */
 	size_t n_outputs;
-	const char **inputs; /* of render: at least one; of info: one */
+	const char **inputs; /* of render: at least one; of info and symbolize: one */
 	size_t n_inputs;
 
 	bool annotate;	   /* _[k] after kernel frames, in folded and multi-line text */

@@ -110,7 +110,8 @@ int sampling_start(struct sampling *s, const struct record_options *r, bool each
 	s->signals = catch_signals();
 	if (drop_privileges())
 		return EXIT_FAILED;
-	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms);
+	namer_set_detail(s->namer, r->inlines, r->lines);
+	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms, r->debug_files);
 	return EXIT_OK;
 }
 

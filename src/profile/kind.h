@@ -17,6 +17,7 @@
  *	0x1f            FRAME_UNNAMED
  *	lib.so+0x1f     FRAME_UNNAMED; the digits go up to the end of the name
  *	lib.so@0x1f     FRAME_UNNAMED
+ *	[lib.so]+0x1f   FRAME_UNNAMED
  *	anything else   FRAME_USER
  *
  * A suffix alone, with nothing before it, is a name like any other, and a suffix weighs more than

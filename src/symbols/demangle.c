@@ -4,9 +4,12 @@
 #include <setjmp.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define OPTIONS (DMGL_PARAMS | DMGL_ANSI)
+/* Two references back at each of n levels double the text n times; this many make 16 MB of it. */
+#define D_REFERENCES_MAX 24
 
 struct sink {
 	struct strbuf *sb;
@@ -53,12 +56,39 @@ static bool demangle(struct strbuf *sb, const char *name)
 	return false;
 }
 
+static bool is_d(const char *name)
+{
+	size_t n = 0;
+
+	if (name[0] != '_' || name[1] != 'D' ||
+	    ((name[2] < '1' || name[2] > '9') && strcmp(name, "_Dmain")))
+		return false;
+	for (const char *p = name; *p; p++)
+		n += *p == 'Q';
+	return n <= D_REFERENCES_MAX;
+}
+
+static bool demangle_d(struct strbuf *sb, const char *name)
+{
+	char *text = dlang_demangle(name, OPTIONS);
+	size_t len = text ? strnlen(text, DEMANGLE_MAX_BYTES + 1) : 0;
+
+	if (len)
+		strbuf_add(sb, text, len);
+	if (len > DEMANGLE_MAX_BYTES)
+		cut(sb, sb->len - 1);
+	free(text);
+	return len;
+}
+
 void demangle_add(struct strbuf *sb, const char *name)
 {
 	size_t len = strnlen(name, DEMANGLE_MAX_BYTES + 1);
 	bool is_mangled = name[0] == '_' && (name[1] == 'Z' || name[1] == 'R');
 
 	if (is_mangled && len <= DEMANGLE_MAX_BYTES && demangle(sb, name))
+		return;
+	if (len <= DEMANGLE_MAX_BYTES && is_d(name) && demangle_d(sb, name))
 		return;
 	strbuf_add(sb, name, len);
 	if (len > DEMANGLE_MAX_BYTES)

@@ -6,8 +6,9 @@
 #include "base/strbuf.h"
 
 /*
- * Readable names for mangled ones: C++ (Itanium ABI), Rust legacy (without its hash) and Rust v0.
- * What is in neither, is malformed, or is longer than DEMANGLE_MAX_BYTES is added as it stands.
+ * Readable names for mangled ones: C++ (Itanium ABI), Rust legacy (without its hash), Rust v0 and
+ * D. What is in none of them (C; Go, whose names are plain), is malformed, or is longer than
+ * DEMANGLE_MAX_BYTES is added as it stands.
  *
  * A hostile name of a few hundred bytes can stand for 2^100 bytes of text: output ends after
  * DEMANGLE_MAX_BYTES, with a horizontal ellipsis. The libiberty's own limit of recursion stays on.

@@ -10,6 +10,7 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "profile/dict.h"
+#include "symbols/debugdata.h"
 #include "symbols/ehframe.h"
 #include "symbols/ranges.h"
 #include "symbols/symtab.h"
@@ -23,6 +24,7 @@
 
 struct load {
 	uint64_t offset, size, vaddr;
+	uint64_t memory_size; /* more than size in a debug file, which has no code */
 };
 
 struct elf_names {
@@ -56,7 +58,7 @@ struct reader {
 static bool in_segment(const struct elf_names *names, uint64_t vaddr)
 {
 	for (size_t i = 0; i < names->n_loads; i++)
-		if (vaddr - names->load[i].vaddr < names->load[i].size)
+		if (vaddr - names->load[i].vaddr < names->load[i].memory_size)
 			return true;
 	return false;
 }
@@ -104,7 +106,7 @@ static bool read_segments(struct reader *rd)
 			read_notes(rd, &ph);
 		if (ph.p_type == PT_LOAD && ph.p_flags & PF_X)
 			names->load[names->n_loads++] =
-			    (struct load){ph.p_offset, ph.p_filesz, ph.p_vaddr};
+			    (struct load){ph.p_offset, ph.p_filesz, ph.p_vaddr, ph.p_memsz};
 	}
 	names->entry = rd->ehdr.e_entry;
 	names->has_entry = is_program && in_segment(names, names->entry);
@@ -394,25 +396,31 @@ static void sort_symbols(struct reader *rd)
 	free(r);
 }
 
-static void read_sections(struct reader *rd)
+/* Which sections hold code, by the file's own headers. */
+static bool read_code(struct reader *rd)
 {
-	size_t strings, eh_frame = 0;
 	GElf_Shdr shdr;
 
-	if (elf_getshdrnum(rd->elf, &rd->n_sections) || elf_getshdrstrndx(rd->elf, &strings))
-		return;
+	if (elf_getshdrnum(rd->elf, &rd->n_sections))
+		return false;
 	rd->code = xcalloc(rd->n_sections, sizeof(*rd->code));
 	rd->strings = xcalloc(rd->n_sections, sizeof(*rd->strings));
 	for (size_t i = 1; i < rd->n_sections; i++) {
-		const char *name = section_name(rd, strings, i, &shdr);
+		Elf_Scn *scn = elf_getscn(rd->elf, i);
 
-		if (!strcmp(name, ".eh_frame"))
-			eh_frame = i;
-		if (!(shdr.sh_flags & SHF_EXECINSTR))
+		if (!scn || !gelf_getshdr(scn, &shdr) || !(shdr.sh_flags & SHF_EXECINSTR))
 			continue;
 		rd->code[i].start = shdr.sh_addr;
 		rd->code[i].end = shdr.sh_addr + shdr.sh_size;
 	}
+	return true;
+}
+
+/* Sections by type: all symbol tables, and what .dynamic says. */
+static void read_tables(struct reader *rd)
+{
+	GElf_Shdr shdr;
+
 	for (size_t i = 1; i < rd->n_sections; i++) {
 		Elf_Scn *scn = elf_getscn(rd->elf, i);
 
@@ -423,13 +431,76 @@ static void read_sections(struct reader *rd)
 		else if (shdr.sh_type == SHT_DYNAMIC)
 			read_dynamic(rd, i);
 	}
+}
+
+/* The symbols of another file that describes the same code at the same addresses. */
+static void read_other(struct reader *rd, Elf *elf)
+{
+	struct reader other = *rd;
+
+	other.elf = elf;
+	other.code = NULL;
+	other.strings = NULL;
+	if (elf_kind(elf) == ELF_K_ELF && read_code(&other))
+		read_tables(&other);
+	rd->symbol = other.symbol;
+	rd->n_symbols = other.n_symbols;
+	rd->cap_symbols = other.cap_symbols;
+	free(other.code);
+	free(other.strings);
+}
+
+static void read_debug_file(struct reader *rd, int fd)
+{
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+
+	if (elf)
+		read_other(rd, elf);
+	elf_end(elf);
+}
+
+static void read_debugdata(struct reader *rd, size_t index)
+{
+	struct strbuf image = {0};
+	GElf_Shdr shdr;
+	Elf_Data *data = section_data(rd, index, &shdr);
+	Elf *elf = NULL;
+
+	if (data && data->d_buf && !debugdata_unpack(data->d_buf, data->d_size, &image))
+		elf = elf_memory(image.data, image.len);
+	if (elf)
+		read_other(rd, elf);
+	elf_end(elf);
+	strbuf_deinit(&image);
+}
+
+static void read_sections(struct reader *rd, int debug_fd)
+{
+	size_t strings, eh_frame = 0, debugdata = 0;
+	GElf_Shdr shdr;
+
+	if (elf_getshdrstrndx(rd->elf, &strings) || !read_code(rd))
+		return;
+	for (size_t i = 1; i < rd->n_sections; i++) {
+		const char *name = section_name(rd, strings, i, &shdr);
+
+		if (!strcmp(name, ".eh_frame"))
+			eh_frame = i;
+		else if (!strcmp(name, ".gnu_debugdata"))
+			debugdata = i;
+	}
+	read_tables(rd);
 	read_plt(rd, strings);
 	if (eh_frame)
 		read_functions(rd, eh_frame);
+	if (debugdata)
+		read_debugdata(rd, debugdata);
+	if (debug_fd >= 0)
+		read_debug_file(rd, debug_fd);
 	sort_symbols(rd);
 }
 
-struct elf_names *elf_names_create(int fd)
+struct elf_names *elf_names_create(int fd, int debug_fd)
 {
 	struct reader rd = {.names = xcalloc(1, sizeof(*rd.names))};
 	struct stat st;
@@ -444,7 +515,7 @@ struct elf_names *elf_names_create(int fd)
 	if (!rd.elf || elf_kind(rd.elf) != ELF_K_ELF || !gelf_getehdr(rd.elf, &rd.ehdr) ||
 	    !read_segments(&rd))
 		goto out;
-	read_sections(&rd);
+	read_sections(&rd, debug_fd);
 	err = 0;
 out:
 	elf_end(rd.elf);
@@ -471,17 +542,28 @@ void elf_names_destroy(struct elf_names *names)
 	free(names);
 }
 
-static uint64_t to_vaddr(const struct elf_names *names, uint64_t offset)
+static bool to_vaddr(const struct elf_names *names, uint64_t offset, uint64_t *vaddr_ret)
 {
 	for (size_t i = 0; i < names->n_loads; i++)
-		if (offset - names->load[i].offset < names->load[i].size)
-			return offset - names->load[i].offset + names->load[i].vaddr;
-	return offset;
+		if (offset - names->load[i].offset < names->load[i].size) {
+			*vaddr_ret = offset - names->load[i].offset + names->load[i].vaddr;
+			return true;
+		}
+	return false;
 }
 
 struct elf_place elf_names_find(const struct elf_names *names, uint64_t offset)
 {
-	struct elf_place place = {.vaddr = to_vaddr(names, offset)};
+	uint64_t vaddr;
+
+	if (!to_vaddr(names, offset, &vaddr))
+		return (struct elf_place){.vaddr = offset, .is_offset = true};
+	return elf_names_find_vaddr(names, vaddr);
+}
+
+struct elf_place elf_names_find_vaddr(const struct elf_names *names, uint64_t vaddr)
+{
+	struct elf_place place = {.vaddr = vaddr};
 	const struct range *symbol = ranges_find(&names->symbol, place.vaddr);
 	const struct range *function = ranges_find(&names->function, place.vaddr);
 	const struct range *entry;

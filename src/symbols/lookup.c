@@ -27,9 +27,11 @@ struct lookup {
 	enum module_kind kind;
 	char *base; /* its name in the names of unnamed code */
 	struct build_id build_id;
-	int fd;
+	int fd, debug_fd;
 	bool is_loaded, is_other;
 	struct elf_names *elf;
+	bool has_looked; /* for DWARF */
+	struct inlines *inlines;
 	struct kallsyms *kallsyms;
 	struct perfmap perfmap;
 	/* Demangled once per symbol. */
@@ -62,6 +64,7 @@ struct lookup *lookup_create(enum module_kind kind, const char *path, const stru
 	l->kind = kind;
 	l->build_id = *id;
 	l->fd = fd;
+	l->debug_fd = -1;
 	if (kind == MODULE_KERNEL)
 		l->base = xstrdup("[kernel]");
 	else if (kind == MODULE_PERF_MAP)
@@ -78,6 +81,8 @@ void lookup_destroy(struct lookup *l)
 	lookup_unload(l);
 	if (l->fd >= 0)
 		close(l->fd);
+	if (l->debug_fd >= 0)
+		close(l->debug_fd);
 	free(l->base);
 	free(l);
 }
@@ -103,7 +108,7 @@ static void load_elf(struct lookup *l)
 	const uint8_t *id;
 	size_t size;
 
-	l->elf = elf_names_create(l->fd);
+	l->elf = elf_names_create(l->fd, l->debug_fd);
 	if (!l->elf || !l->build_id.size)
 		return;
 	id = elf_names_build_id(l->elf, &size);
@@ -114,11 +119,43 @@ static void load_elf(struct lookup *l)
 	l->elf = NULL;
 }
 
+static bool has_elf(const struct lookup *l)
+{
+	return l->kind == MODULE_ELF || l->kind == MODULE_VDSO || l->kind == MODULE_ADDRESSES;
+}
+
 int lookup_file(struct lookup *l)
 {
 	if (l->fd < 0 && l->kind == MODULE_VDSO)
 		l->fd = open_vdso();
 	return l->fd;
+}
+
+void lookup_identify(struct lookup *l, struct identity *ret)
+{
+	if (has_elf(l) && lookup_file(l) >= 0)
+		identity_read(l->fd, ret);
+	else
+		memset(ret, 0, sizeof(*ret));
+}
+
+void lookup_set_debug(struct lookup *l, int fd)
+{
+	if (l->debug_fd >= 0)
+		close(l->debug_fd);
+	l->debug_fd = fd;
+	lookup_unload(l);
+}
+
+bool lookup_add_debug(struct lookup *l, int fd)
+{
+	struct identity id;
+
+	lookup_identify(l, &id);
+	if (!identity_matches(&id, fd))
+		return false;
+	lookup_set_debug(l, fd);
+	return true;
 }
 
 int lookup_table(struct lookup *l, struct strbuf *table_ret)
@@ -139,7 +176,7 @@ void lookup_load(struct lookup *l)
 	if (l->is_loaded)
 		return;
 	l->is_loaded = true;
-	if (l->kind == MODULE_ELF || l->kind == MODULE_VDSO)
+	if (has_elf(l))
 		load_elf(l);
 	else if (l->kind == MODULE_KERNEL)
 		l->kallsyms = kallsyms_create(l->fd);
@@ -149,6 +186,9 @@ void lookup_unload(struct lookup *l)
 {
 	elf_names_destroy(l->elf);
 	l->elf = NULL;
+	inlines_destroy(l->inlines);
+	l->inlines = NULL;
+	l->has_looked = false;
 	kallsyms_destroy(l->kallsyms);
 	l->kallsyms = NULL;
 	perfmap_deinit(&l->perfmap);
@@ -165,6 +205,8 @@ size_t lookup_bytes(const struct lookup *l)
 	size_t size = perfmap_bytes(&l->perfmap) + l->text.cap +
 		      l->cap_demangled * sizeof(*l->demangled) + l->demangled_ix.n * 16;
 
+	if (l->inlines)
+		size += inlines_bytes(l->inlines);
 	if (l->elf)
 		size += elf_names_bytes(l->elf);
 	if (l->kallsyms)
@@ -247,7 +289,8 @@ static const char *demangled(struct lookup *l, const char *name)
 
 static struct lookup_name find_elf(struct lookup *l, uint64_t offset, struct strbuf *text)
 {
-	struct elf_place place = elf_names_find(l->elf, offset);
+	struct elf_place place = l->kind == MODULE_ADDRESSES ? elf_names_find_vaddr(l->elf, offset)
+							     : elf_names_find(l->elf, offset);
 	struct lookup_name name = {.kind = FRAME_USER, .module = ""};
 	const char *s;
 
@@ -256,7 +299,8 @@ static struct lookup_name find_elf(struct lookup *l, uint64_t offset, struct str
 		if (place.has_function)
 			strbuf_addf(text, "%s@0x%" PRIx64, l->base, place.function);
 		else
-			strbuf_addf(text, "%s+0x%" PRIx64, l->base, place.vaddr);
+			strbuf_addf(text, place.is_offset ? "[%s]+0x%" PRIx64 : "%s+0x%" PRIx64,
+				    l->base, place.vaddr);
 		return name;
 	}
 	s = demangled(l, place.name);
@@ -286,12 +330,41 @@ struct lookup_name lookup_find(struct lookup *l, uint64_t offset, struct strbuf 
 	if (s) {
 		name.kind = FRAME_JIT;
 		demangle_add(text, s);
-	} else if (*l->base == '[' && l->kind != MODULE_ELF && l->kind != MODULE_VDSO) {
+	} else if (*l->base == '[' && !has_elf(l)) {
 		strbuf_adds(text, l->base);
 	} else {
-		strbuf_addf(text, "%s+0x%" PRIx64, l->base, offset);
+		strbuf_addf(text, l->kind == MODULE_ELF ? "[%s]+0x%" PRIx64 : "%s+0x%" PRIx64,
+			    l->base, offset);
 	}
 	return name;
+}
+
+void lookup_begin(struct lookup *l)
+{
+	if (!l->has_looked && has_elf(l) && lookup_file(l) >= 0)
+		l->inlines = inlines_create(l->fd, l->debug_fd);
+	l->has_looked = true;
+	if (l->inlines)
+		inlines_begin(l->inlines);
+}
+
+size_t lookup_inlined(struct lookup *l, uint64_t offset, struct inlined chain[INLINES_MAX])
+{
+	if (!l->inlines || !l->elf)
+		return 0;
+	if (l->kind != MODULE_ADDRESSES)
+		offset = elf_names_find(l->elf, offset).vaddr;
+	return inlines_find(l->inlines, offset, chain);
+}
+
+void lookup_add_inlined(struct lookup *l, const struct inlined *inlined, struct strbuf *text)
+{
+	strbuf_adds(text, inlined->name ? demangled(l, inlined->name) : "[unknown]");
+}
+
+bool lookup_is_cut(const struct lookup *l)
+{
+	return l->inlines && inlines_are_cut(l->inlines);
 }
 
 void lookups_deinit(struct lookups *ls)

@@ -7,6 +7,8 @@
 
 #include "base/strbuf.h"
 #include "profile/dict.h"
+#include "symbols/identity.h"
+#include "symbols/inlines.h"
 
 /*
  * A module as the namer sees it, and how each kind of module answers: which table it reads, and
@@ -19,11 +21,19 @@
  *	MODULE_KERNEL    absolute address      vfs_read, in module "[ext4]" or ""; [kernel]
  *	MODULE_PERF_MAP  absolute address      as the map says; [unknown]
  *	MODULE_OTHER     whatever              [heap], memfd:x+0x2000; [unknown]
+ *	MODULE_ADDRESSES virtual address       as MODULE_ELF; the file may be a debug file alone
  *
  * Numbers in names of ELF code are virtual addresses, as addr2line and objdump take them; where no
- * table could be read they are offsets in the file.
+ * table could be read they are offsets in the file, and then the name is [libc.so.6]+0x28495.
  */
-enum module_kind { MODULE_ELF, MODULE_VDSO, MODULE_KERNEL, MODULE_PERF_MAP, MODULE_OTHER };
+enum module_kind {
+	MODULE_ELF,
+	MODULE_VDSO,
+	MODULE_KERNEL,
+	MODULE_PERF_MAP,
+	MODULE_OTHER,
+	MODULE_ADDRESSES
+};
 
 struct lookup;
 
@@ -48,6 +58,13 @@ void lookup_destroy(struct lookup *l);
 void lookup_load(struct lookup *l);
 /* Gives the memory of the tables back; lookup_load() reads them again. */
 void lookup_unload(struct lookup *l);
+/* What its file says of itself; all zero where it has none. */
+void lookup_identify(struct lookup *l, struct identity *ret);
+/* A separate debug file: takes the descriptor where that is of the same build (symbols/identity.h),
+ * else returns false. */
+bool lookup_add_debug(struct lookup *l, int fd);
+/* The same without a look at it. */
+void lookup_set_debug(struct lookup *l, int fd);
 /* The descriptor of its file, of which it is the owner; -1: there is none. */
 int lookup_file(struct lookup *l);
 /* Adds the rules for unwinding in it, as symbols/cfi.h says. 0 or a negative errno. */
@@ -57,6 +74,17 @@ size_t lookup_bytes(const struct lookup *l);
 
 /* Adds the name of what is at the offset, demangled but not clean, to the text. */
 struct lookup_name lookup_find(struct lookup *l, uint64_t offset, struct strbuf *text);
+
+/*
+ * The functions inlined at the offset (symbols/inlines.h): how many of `chain` are written, whose
+ * first one is the function itself. lookup_begin() comes before those of one request.
+ */
+void lookup_begin(struct lookup *l);
+size_t lookup_inlined(struct lookup *l, uint64_t offset, struct inlined chain[INLINES_MAX]);
+/* Adds the demangled name of one of them. */
+void lookup_add_inlined(struct lookup *l, const struct inlined *inlined, struct strbuf *text);
+/* Not all could be told. */
+bool lookup_is_cut(const struct lookup *l);
 
 /* What unnamed code of the module is called by: its file's name, "[kernel]", "[unknown]". */
 const char *lookup_base(const struct lookup *l);

@@ -30,6 +30,13 @@
 
 enum state { STATE_NONE, STATE_NO_FILE, STATE_HAS_FILE, STATE_FAILED };
 
+/* What is told of a module's inlined functions and lines. */
+enum plain {
+	PLAIN_NOT,  /* all that there is */
+	PLAIN_CUT,  /* not all, since it takes too long */
+	PLAIN_ONLY, /* nothing, since a worker died or hung over it */
+};
+
 struct namer {
 	struct chan *ch; /* NULL: dead */
 	pid_t pid;
@@ -39,6 +46,15 @@ struct namer {
 	    modules;	/* without descriptors: names for code that the worker cannot name */
 	uint8_t *state; /* enum state, by module */
 	size_t cap_state;
+	uint8_t *n_debug; /* debug files, by module */
+	size_t cap_debug;
+	bool inlines, lines;
+	uint8_t *plain; /* enum plain, by module */
+	size_t cap_plain;
+	size_t *inlined_at; /* where the texts of inlined functions begin, while all text grows */
+	size_t n_inlined, cap_inlined;
+	struct name *inlined; /* made of them in the end */
+	size_t cap_inlined_name;
 	struct name *name;
 	size_t *text_at; /* where the name's text and module begin in the text */
 	size_t cap_names;
@@ -132,6 +148,10 @@ void namer_destroy(struct namer *namer)
 	strbuf_deinit(&namer->text);
 	strbuf_deinit(&namer->raw);
 	free(namer->state);
+	free(namer->n_debug);
+	free(namer->plain);
+	free(namer->inlined_at);
+	free(namer->inlined);
 	free(namer->name);
 	free(namer->text_at);
 	free(namer);
@@ -169,6 +189,10 @@ void namer_remove_module(struct namer *namer, uint32_t id)
 	if (namer->ch && namer->state[id] != STATE_NO_FILE)
 		chan_send(namer->ch, MSG_REMOVE, &id, sizeof(id), -1);
 	set_state(namer, id, STATE_NONE);
+	if (id < namer->cap_debug) {
+		namer->n_files -= namer->n_debug[id];
+		namer->n_debug[id] = 0;
+	}
 }
 
 void namer_add_module_of(struct namer *namer, uint32_t id, enum module_kind kind, const char *path,
@@ -204,6 +228,29 @@ void namer_add_module(struct namer *namer, uint32_t id, enum module_kind kind, c
 	namer_add_module_of(namer, id, kind, path, &(struct build_id){0}, fd);
 }
 
+static void set_plain(struct namer *namer, uint32_t module, enum plain plain)
+{
+	size_t cap = namer->cap_plain;
+
+	namer->plain = xgrow(namer->plain, &namer->cap_plain, (size_t)module + 1, 1);
+	memset(namer->plain + cap, PLAIN_NOT, namer->cap_plain - cap);
+	namer->stats.modules_cut += namer->plain[module] == PLAIN_NOT;
+	if (namer->plain[module] < plain)
+		namer->plain[module] = plain;
+}
+
+static bool is_plain(const struct namer *namer, uint32_t module)
+{
+	return (!namer->inlines && !namer->lines) ||
+	       (module < namer->cap_plain && namer->plain[module] == PLAIN_ONLY);
+}
+
+void namer_set_detail(struct namer *namer, bool inlines, bool lines)
+{
+	namer->inlines = inlines;
+	namer->lines = lines;
+}
+
 /* Appends text and module to the text of all names; pointers are set when it has stopped growing.
  */
 static void put_name(struct namer *namer, size_t i, struct lookup_name name, const char *text,
@@ -236,9 +283,38 @@ static void name_plainly(struct namer *namer, uint32_t module, const uint64_t *o
 	}
 }
 
+/* The next name of an answer, with text and module right behind it. */
+static bool take_name(const char **p, const char *end, struct msg_name *ret)
+{
+	if ((size_t)(end - *p) < sizeof(*ret))
+		return false;
+	memcpy(ret, *p, sizeof(*ret));
+	*p += sizeof(*ret);
+	return ret->kind < FRAME_KINDS && ret->kind != FRAME_MARK &&
+	       ret->text_size <= TEXT_MAX_BYTES && ret->n_inlined < INLINES_MAX &&
+	       (size_t)(end - *p) >= (size_t)ret->text_size + ret->module_size;
+}
+
+static bool take_inlined(struct namer *namer, const char **p, const char *end, size_t n)
+{
+	struct msg_name m;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!take_name(p, end, &m) || m.kind != FRAME_INLINED || m.n_inlined)
+			return false;
+		namer->inlined_at = xgrow(namer->inlined_at, &namer->cap_inlined,
+					  namer->n_inlined + 1, sizeof(*namer->inlined_at));
+		namer->inlined_at[namer->n_inlined++] = namer->text.len;
+		utf8_add_clean(&namer->text, *p, m.text_size);
+		strbuf_addc(&namer->text, '\0');
+		*p += m.text_size + m.module_size;
+	}
+	return true;
+}
+
 /* The answer is not trusted. False where it is none to our question. */
-static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t first, size_t n,
-		       bool *is_other_ret)
+static bool take_names(struct namer *namer, const struct chan_msg *msg, uint32_t module,
+		       size_t first, size_t n, bool *is_other_ret)
 {
 	const char *p = msg->data, *end = p + msg->size;
 	struct msg_names head;
@@ -253,21 +329,21 @@ static bool take_names(struct namer *namer, const struct chan_msg *msg, size_t f
 	for (size_t i = first; i < first + n; i++) {
 		struct lookup_name name;
 
-		if ((size_t)(end - p) < sizeof(m))
-			return false;
-		memcpy(&m, p, sizeof(m));
-		p += sizeof(m);
-		if (m.kind >= FRAME_KINDS || m.kind == FRAME_MARK || m.text_size > TEXT_MAX_BYTES ||
-		    (size_t)(end - p) < (size_t)m.text_size + m.module_size)
+		if (!take_name(&p, end, &m))
 			return false;
 		name = (struct lookup_name){.kind = m.kind,
 					    .is_start = m.is_start,
 					    .module = p + m.text_size};
 		put_name(namer, i, name, p, m.text_size, m.module_size);
 		p += m.text_size + m.module_size;
+		namer->name[i].n_inlined = m.n_inlined;
+		if (!take_inlined(namer, &p, end, m.n_inlined))
+			return false;
 	}
 	namer->stats.kernel_hidden |= head.is_hidden != 0;
 	*is_other_ret = head.is_other;
+	if (head.is_cut)
+		set_plain(namer, module, PLAIN_CUT);
 	return true;
 }
 
@@ -281,10 +357,10 @@ static void give_module_up(struct namer *namer, uint32_t module)
 }
 
 /* A question and its answer. False where the namer is lost. */
-static bool ask_once(struct namer *namer, uint32_t type, const void *data, size_t size,
+static bool ask_once(struct namer *namer, uint32_t type, const void *data, size_t size, int fd,
 		     struct chan_msg *ret)
 {
-	int err = chan_send(namer->ch, type, data, size, -1);
+	int err = chan_send(namer->ch, type, data, size, fd);
 
 	/* The supervisor asks a second worker where the first one dies. */
 	err = err ? err : chan_wait(namer->ch, 2 * namer->limit_ms + 2000, ret);
@@ -304,30 +380,63 @@ static void give_file_up(struct namer *namer, uint32_t module)
 			 lookup_base(lookups_get(&namer->modules, module)));
 }
 
+static bool has_file(const struct namer *namer, uint32_t module)
+{
+	return namer->ch && module < namer->cap_state && namer->state[module] == STATE_HAS_FILE;
+}
+
 /* Asks the worker. False where it has no answer for this module. */
 static bool ask(struct namer *namer, uint32_t module, const uint64_t *offset, size_t first,
 		size_t n)
 {
-	struct msg_resolve head = {.module = module, .n = n};
-	size_t text_len = namer->text.len;
+	bool plain = is_plain(namer, module);
+	struct msg_resolve head = {.module = module,
+				   .n = n,
+				   .inlines = namer->inlines && !plain,
+				   .lines = namer->lines && !plain};
+	size_t text_len = namer->text.len, n_inlined = namer->n_inlined;
 	struct chan_msg msg;
 	bool is_other;
 
 	strbuf_clear(&namer->raw);
 	strbuf_add(&namer->raw, &head, sizeof(head));
 	strbuf_add(&namer->raw, offset + first, n * sizeof(*offset));
-	if (!ask_once(namer, MSG_RESOLVE, namer->raw.data, namer->raw.len, &msg))
+	if (!ask_once(namer, MSG_RESOLVE, namer->raw.data, namer->raw.len, -1, &msg))
 		return false;
 	if (msg.fd >= 0)
 		close(msg.fd);
-	if (msg.type == MSG_NAMES && take_names(namer, &msg, first, n, &is_other)) {
+	if (msg.type == MSG_NAMES && take_names(namer, &msg, module, first, n, &is_other)) {
 		if (is_other)
 			give_file_up(namer, module);
 		return true;
 	}
 	namer->text.len = text_len;
+	namer->n_inlined = n_inlined;
+	if (!plain) {
+		set_plain(namer, module, PLAIN_ONLY);
+		return ask(namer, module, offset, first, n);
+	}
 	give_module_up(namer, module);
 	return false;
+}
+
+/* The text has stopped growing. */
+static void point_at_texts(struct namer *namer, size_t n)
+{
+	struct name *inlined =
+	    xgrow(namer->inlined, &namer->cap_inlined_name, namer->n_inlined + 1, sizeof(*inlined));
+
+	namer->inlined = inlined;
+	for (size_t i = 0; i < namer->n_inlined; i++)
+		inlined[i] = (struct name){.kind = FRAME_INLINED,
+					   .module = "",
+					   .text = namer->text.data + namer->inlined_at[i]};
+	for (size_t i = 0; i < n; i++) {
+		namer->name[i].text = namer->text.data + namer->text_at[2 * i];
+		namer->name[i].module = namer->text.data + namer->text_at[2 * i + 1];
+		namer->name[i].inlined = inlined;
+		inlined += namer->name[i].n_inlined;
+	}
 }
 
 const struct name *namer_resolve(struct namer *namer, uint32_t module, const uint64_t *offset,
@@ -336,27 +445,62 @@ const struct name *namer_resolve(struct namer *namer, uint32_t module, const uin
 	namer->name = xgrow(namer->name, &namer->cap_names, n + 1, sizeof(*namer->name));
 	namer->text_at = xgrow(namer->text_at, &namer->cap_text_at, 2 * n, sizeof(*namer->text_at));
 	strbuf_clear(&namer->text);
+	namer->n_inlined = 0;
 	for (size_t first = 0; first < n; first += MSG_MAX_OFFSETS) {
 		size_t some = n - first < MSG_MAX_OFFSETS ? n - first : MSG_MAX_OFFSETS;
 
-		if (!namer->ch || module >= namer->cap_state ||
-		    namer->state[module] != STATE_HAS_FILE ||
-		    !ask(namer, module, offset, first, some))
+		if (!has_file(namer, module) || !ask(namer, module, offset, first, some))
 			name_plainly(namer, module, offset, first, some);
 	}
-	for (size_t i = 0; i < n; i++) {
-		namer->name[i].text = namer->text.data + namer->text_at[2 * i];
-		namer->name[i].module = namer->text.data + namer->text_at[2 * i + 1];
-	}
+	point_at_texts(namer, n);
 	return namer->name;
+}
+
+void namer_identify(struct namer *namer, uint32_t module, struct identity *ret)
+{
+	struct chan_msg msg;
+
+	memset(ret, 0, sizeof(*ret));
+	if (!has_file(namer, module) ||
+	    !ask_once(namer, MSG_IDENTIFY, &module, sizeof(module), -1, &msg))
+		return;
+	if (msg.fd >= 0)
+		close(msg.fd);
+	if (msg.type == MSG_IDENTITY && msg.size == sizeof(*ret))
+		memcpy(ret, msg.data, sizeof(*ret));
+	/* The answer is not trusted, and a name is to lead to no other folder. */
+	ret->link[sizeof(ret->link) - 1] = '\0';
+	if (ret->build_id_size > BUILD_ID_MAX)
+		ret->build_id_size = 0;
+	if (strchr(ret->link, '/') || !strcmp(ret->link, ".") || !strcmp(ret->link, ".."))
+		*ret->link = '\0';
+}
+
+bool namer_add_debug(struct namer *namer, uint32_t module, int fd)
+{
+	struct chan_msg msg;
+	size_t cap = namer->cap_debug;
+
+	if (!has_file(namer, module) || namer->n_files >= namer->max_files ||
+	    !ask_once(namer, MSG_DEBUG, &module, sizeof(module), fd, &msg))
+		return false;
+	if (msg.fd >= 0)
+		close(msg.fd);
+	if (msg.type != MSG_DEBUG_TAKEN || msg.size != 1 || *(const uint8_t *)msg.data != 1)
+		return false;
+	namer->n_debug = xgrow(namer->n_debug, &namer->cap_debug, (size_t)module + 1, 1);
+	memset(namer->n_debug + cap, 0, namer->cap_debug - cap);
+	namer->n_files += 1 - namer->n_debug[module];
+	namer->n_debug[module] = 1;
+	return true;
 }
 
 int namer_table(struct namer *namer, uint32_t module)
 {
 	struct chan_msg msg;
 
-	if (!namer->ch || module >= namer->cap_state || namer->state[module] != STATE_HAS_FILE ||
-	    !ask_once(namer, MSG_TABLE, &module, sizeof(module), &msg))
+	if (!has_file(namer, module) ||
+	    !ask_once(namer, MSG_TABLE, &module, sizeof(module), -1, &msg))
 		return -1;
 	if (msg.type == MSG_TABLE_MADE)
 		return msg.fd;
@@ -372,7 +516,7 @@ size_t namer_unwind(struct namer *namer, const void *copy, size_t size,
 	size_t n;
 
 	*complete_ret = false;
-	if (!namer->ch || !ask_once(namer, MSG_UNWIND, copy, size, &msg))
+	if (!namer->ch || !ask_once(namer, MSG_UNWIND, copy, size, -1, &msg))
 		return 0;
 	if (msg.fd >= 0)
 		close(msg.fd);

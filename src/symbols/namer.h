@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "profile/dict.h"
+#include "symbols/identity.h"
 #include "symbols/lookup.h"
 
 /*
@@ -34,12 +35,16 @@ struct name {
 	const char *module; /* "[ext4]" for code of a kernel module, "[bpf]"; "" otherwise */
 	enum frame_kind kind;
 	bool is_start; /* nothing calls it: as the outermost frame it proves a stack complete */
+	/* Of kind FRAME_INLINED: what was inlined there, the innermost last. */
+	const struct name *inlined;
+	size_t n_inlined;
 };
 
 struct namer_stats {
 	size_t modules_failed;	/* given up, since a worker died or hung over them */
 	size_t modules_other;	/* had a file of another build-id than theirs */
 	size_t modules_no_file; /* more files than RLIMIT_NOFILE (hard) permits */
+	size_t modules_cut;	/* whose inlined functions and lines took too long to read */
 	bool is_dead;		/* the namer's processes are gone: no more names */
 	bool kernel_hidden;	/* kernel.kptr_restrict hides the kernel's addresses */
 };
@@ -48,6 +53,13 @@ struct namer_stats {
 struct namer *namer_create(uint32_t limit_ms);
 /* Ends its processes, and waits for them. */
 void namer_destroy(struct namer *namer);
+
+/*
+ * What names are to tell from now on, besides the function: those inlined into it, and in a name
+ * the line that was running, as "function (file.c:12)". Both are in DWARF alone, which takes
+ * milliseconds to seconds to read (symbols/inlines.h).
+ */
+void namer_set_detail(struct namer *namer, bool inlines, bool lines);
 
 /*
  * Tells of a module, which is read when it is first asked for; symbols/lookup.h says what the kinds
@@ -63,6 +75,16 @@ void namer_add_module_of(struct namer *namer, uint32_t id, enum module_kind kind
 			 const struct build_id *build_id, int fd);
 /* Closes the module's descriptor and frees its tables, when the last process that had it ended. */
 void namer_remove_module(struct namer *namer, uint32_t id);
+
+/* What the module's file says of itself (symbols/identity.h); all zero where it has no file, or
+ * none that can be read. */
+void namer_identify(struct namer *namer, uint32_t module, struct identity *ret);
+
+/*
+ * A separate debug file of the module, from which names come too from now on; false where it is not
+ * of the same build, as the namer sees it. fd is borrowed.
+ */
+bool namer_add_debug(struct namer *namer, uint32_t module, int fd);
 
 /*
  * Names of the code at n offsets of a module. An offset is that of a byte inside the instruction

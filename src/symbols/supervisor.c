@@ -25,6 +25,8 @@
 #define ADDRESS_MAX_BYTES (2ull << 30)
 /* Above this the tables that were not used for longest are dropped. */
 #define TABLES_MAX_BYTES (512u << 20)
+/* Beyond this an answer has no more inlined functions. */
+#define REPLY_MAX_BYTES (CHAN_MAX_BYTES / 4)
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -82,20 +84,50 @@ static void change_files(struct worker *w, const struct chan_msg *msg)
 	change_modules(w->modules, msg);
 }
 
-static void add_name(struct strbuf *reply, struct lookup *l, uint64_t offset)
+/* Adds " (file.c:12)" to a name. */
+static void add_line(struct strbuf *reply, const struct inlined *inlined)
+{
+	if (inlined->file && inlined->line)
+		strbuf_addf(reply, " (%.200s:%u)", inlined->file, inlined->line);
+}
+
+static void add_inlined(struct strbuf *reply, struct lookup *l, const struct inlined *inlined,
+			bool with_line)
 {
 	size_t at = reply->len;
+	struct msg_name head = {.kind = FRAME_INLINED};
+
+	strbuf_add(reply, &head, sizeof(head));
+	lookup_add_inlined(l, inlined, reply);
+	if (with_line)
+		add_line(reply, inlined);
+	head.text_size = reply->len - at - sizeof(head);
+	memcpy(reply->data + at, &head, sizeof(head));
+}
+
+static void add_name(struct strbuf *reply, struct lookup *l, uint64_t offset,
+		     const struct msg_resolve *ask)
+{
+	size_t at = reply->len, n = 0;
+	struct inlined chain[INLINES_MAX];
 	struct msg_name head = {0};
 	struct lookup_name name;
 
+	if ((ask->inlines || ask->lines) && reply->len < REPLY_MAX_BYTES)
+		n = lookup_inlined(l, offset, chain);
 	strbuf_add(reply, &head, sizeof(head));
 	name = lookup_find(l, offset, reply);
+	if (ask->lines && n)
+		add_line(reply, &chain[0]);
 	head.kind = name.kind;
 	head.is_start = name.is_start;
 	head.text_size = reply->len - at - sizeof(head);
 	head.module_size = strnlen(name.module, UINT16_MAX);
+	head.n_inlined = ask->inlines && n ? n - 1 : 0;
 	strbuf_add(reply, name.module, head.module_size);
 	memcpy(reply->data + at, &head, sizeof(head));
+	for (size_t i = 1; i <= head.n_inlined; i++)
+		add_inlined(reply, l, &chain[i], ask->lines);
 }
 
 static void drop_tables(struct worker *w, uint32_t keep)
@@ -139,6 +171,8 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 	w->used[ask.module] = ++w->n_requests;
 	bytes = lookup_bytes(l);
 	lookup_load(l);
+	if (ask.inlines || ask.lines)
+		lookup_begin(l);
 	head.n = ask.n;
 	head.is_hidden = lookup_is_hidden(l);
 	head.is_other = lookup_is_other(l);
@@ -148,11 +182,44 @@ static int resolve(struct worker *w, const struct chan_msg *msg)
 		uint64_t offset;
 
 		memcpy(&offset, offsets + i * sizeof(offset), sizeof(offset));
-		add_name(&w->reply, l, offset);
+		add_name(&w->reply, l, offset, &ask);
 	}
+	head.is_cut = lookup_is_cut(l);
+	memcpy(w->reply.data, &head, sizeof(head));
 	w->grown_bytes += lookup_bytes(l) - bytes;
 	drop_tables(w, ask.module);
 	return chan_send(w->ch, MSG_NAMES, w->reply.data, w->reply.len, -1);
+}
+
+/* The module that a message is of. */
+static struct lookup *module_of(const struct lookups *modules, const struct chan_msg *msg)
+{
+	uint32_t module;
+
+	if (msg->size < sizeof(module))
+		return NULL;
+	memcpy(&module, msg->data, sizeof(module));
+	return lookups_get(modules, module);
+}
+
+static int identify(struct worker *w, const struct chan_msg *msg)
+{
+	struct lookup *l = module_of(w->modules, msg);
+	struct identity id = {0};
+
+	if (l)
+		lookup_identify(l, &id);
+	return chan_send(w->ch, MSG_IDENTITY, &id, sizeof(id), -1);
+}
+
+static int add_debug(struct worker *w, const struct chan_msg *msg)
+{
+	struct lookup *l = module_of(w->modules, msg);
+	uint8_t taken = l && msg->fd >= 0 && lookup_add_debug(l, msg->fd);
+
+	if (!taken && msg->fd >= 0)
+		close(msg->fd);
+	return chan_send(w->ch, MSG_DEBUG_TAKEN, &taken, sizeof(taken), -1);
 }
 
 /* A memfd that nobody can change any more, or -1. */
@@ -172,14 +239,9 @@ static int seal(const struct strbuf *sb)
 static int make_table(struct worker *w, const struct chan_msg *msg)
 {
 	struct strbuf table = {0};
-	struct lookup *l = NULL;
-	uint32_t module;
+	struct lookup *l = module_of(w->modules, msg);
 	int fd = -1, err;
 
-	if (msg->size >= sizeof(module)) {
-		memcpy(&module, msg->data, sizeof(module));
-		l = lookups_get(w->modules, module);
-	}
 	if (l && !lookup_table(l, &table))
 		fd = seal(&table);
 	strbuf_deinit(&table);
@@ -228,7 +290,8 @@ static int unwind(struct worker *w, const struct chan_msg *msg)
 
 static bool is_question(const struct chan_msg *msg)
 {
-	return msg->type == MSG_RESOLVE || msg->type == MSG_TABLE || msg->type == MSG_UNWIND;
+	return msg->type == MSG_RESOLVE || msg->type == MSG_IDENTIFY || msg->type == MSG_DEBUG ||
+	       msg->type == MSG_TABLE || msg->type == MSG_UNWIND;
 }
 
 static _Noreturn void worker_run(int sock, struct lookups *modules)
@@ -241,6 +304,10 @@ static _Noreturn void worker_run(int sock, struct lookups *modules)
 
 		if (msg.type == MSG_RESOLVE)
 			err = resolve(&w, &msg);
+		else if (msg.type == MSG_IDENTIFY)
+			err = identify(&w, &msg);
+		else if (msg.type == MSG_DEBUG)
+			err = add_debug(&w, &msg);
 		else if (msg.type == MSG_TABLE)
 			err = make_table(&w, &msg);
 		else if (msg.type == MSG_UNWIND)
@@ -298,8 +365,21 @@ static int ask(struct supervisor *s, const struct chan_msg *msg, struct chan_msg
 	int err = s->worker ? 0 : start_worker(s);
 
 	if (!err)
-		err = chan_send(s->worker, msg->type, msg->data, msg->size, -1);
+		err = chan_send(s->worker, msg->type, msg->data, msg->size, msg->fd);
 	return err ? err : chan_wait(s->worker, s->limit_ms, answer_ret);
+}
+
+/* The workers to come inherit it. */
+static void keep_debug(struct supervisor *s, const struct chan_msg *msg,
+		       const struct chan_msg *made)
+{
+	struct lookup *l = module_of(&s->modules, msg);
+	int fd = -1;
+
+	if (l && made->type == MSG_DEBUG_TAKEN && made->size && *(const uint8_t *)made->data)
+		fd = fcntl(msg->fd, F_DUPFD_CLOEXEC, 0);
+	if (fd >= 0)
+		lookup_set_debug(l, fd);
 }
 
 static int answer(struct supervisor *s, const struct chan_msg *msg)
@@ -316,6 +396,8 @@ static int answer(struct supervisor *s, const struct chan_msg *msg)
 		s->limit_ms /= 2;
 	if (got <= 0)
 		return chan_send(s->main, MSG_FAILED, NULL, 0, -1);
+	if (msg->type == MSG_DEBUG)
+		keep_debug(s, msg, &made);
 	err = chan_send(s->main, made.type, made.data, made.size, made.fd);
 	if (made.fd >= 0)
 		close(made.fd);
@@ -328,7 +410,11 @@ static void serve(struct supervisor *s)
 
 	while (chan_wait(s->main, -1, &msg) > 0) {
 		if (is_question(&msg)) {
-			if (answer(s, &msg) || chan_drain(s->main))
+			int err = answer(s, &msg);
+
+			if (msg.fd >= 0)
+				close(msg.fd);
+			if (err || chan_drain(s->main))
 				break;
 			continue;
 		}

@@ -30,7 +30,7 @@ static double load_ms(int fd, bool is_kernel, size_t *bytes_ret)
 	for (int i = 0; i < 5; i++) {
 		double t = now_ms();
 		struct kallsyms *ks = is_kernel ? kallsyms_create(fd) : NULL;
-		struct elf_names *elf = is_kernel ? NULL : elf_names_create(fd);
+		struct elf_names *elf = is_kernel ? NULL : elf_names_create(fd, -1);
 
 		t = now_ms() - t;
 		best = t < best ? t : best;
@@ -45,7 +45,7 @@ static double find_ns(int fd, bool is_kernel, uint64_t first, uint64_t size)
 {
 	enum { N = 1000000 };
 	struct kallsyms *ks = is_kernel ? kallsyms_create(fd) : NULL;
-	struct elf_names *elf = is_kernel ? NULL : elf_names_create(fd);
+	struct elf_names *elf = is_kernel ? NULL : elf_names_create(fd, -1);
 	struct kallsyms_place place;
 	uint64_t at = 1;
 	double t = now_ms();

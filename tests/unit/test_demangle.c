@@ -28,6 +28,66 @@ TEST(rust)
 		  "<alloc::string::String as core::fmt::Write>::write_str");
 	CHECK_STR(demangled("_RNvCs1234_7mycrate4main"), "mycrate::main");
 	CHECK_STR(demangled("_RNvNtC3std3mem8align_of"), "std::mem::align_of");
+	CHECK_STR(demangled("_RNvMs_C7mycrateNtB4_3Foo3bar"), "<mycrate::Foo>::bar");
+	CHECK_STR(demangled("_RNvCs1234_7mycrate4main.llvm.99"), "mycrate::main");
+	CHECK_STR(demangled("_ZN4core3fmt5Write9write_fmt17h0123456789abcdefE.llvm.1234"),
+		  "core::fmt::Write::write_fmt");
+}
+
+TEST(d)
+{
+	CHECK_STR(demangled("_Dmain"), "D main");
+	CHECK_STR(demangled("_D3std5stdio4File5closeMFNfZv"), "std.stdio.File.close()");
+	CHECK_STR(demangled("_D3foo3barFAyaiZv"), "foo.bar(immutable(char)[], int)");
+	CHECK_STR(demangled("_D2rt6dmain211_d_run_mainUiPPaPUAAaZiZ6runAllMFZv"),
+		  "rt.dmain2._d_run_main(int, char**, extern(C) int(char[][]) "
+		  "function).runAll()");
+	CHECK_STR(demangled("_D"), "_D");
+	CHECK_STR(demangled("_D3"), "_D3");
+	CHECK_STR(demangled("_Data_start"), "_Data_start");
+	CHECK_STR(demangled("_DYNAMIC"), "_DYNAMIC");
+}
+
+/* f(H[A][B]) with A and B the type before: each level doubles the text. */
+TEST(a_name_of_d_that_explodes)
+{
+	struct strbuf name = {0};
+	size_t at, last;
+
+	strbuf_adds(&name, "_D1fF");
+	at = name.len;
+	strbuf_adds(&name, "Hii");
+	for (int i = 0; i < 40; i++) {
+		last = at;
+		at = name.len;
+		/* An associative array of two of the last one; back by a number to the base 26. */
+		strbuf_adds(&name, "H");
+		for (int k = 0; k < 2; k++) {
+			size_t back = name.len - last;
+
+			strbuf_adds(&name, "Q");
+			if (back >= 26)
+				strbuf_addc(&name, (char)('A' + back / 26));
+			strbuf_addc(&name, (char)('a' + back % 26));
+		}
+		if (i == 2) {
+			strbuf_adds(&name, "Zv");
+			CHECK(strlen(demangled(name.data)) > 60);
+			name.len -= 2;
+		}
+	}
+	strbuf_adds(&name, "Zv");
+	CHECK_STR(demangled(name.data), name.data);
+	strbuf_deinit(&name);
+}
+
+TEST(names_of_go_are_plain)
+{
+	CHECK_STR(demangled("main.(*server).handle.func1"), "main.(*server).handle.func1");
+	CHECK_STR(demangled("runtime.mallocgc"), "runtime.mallocgc");
+	CHECK_STR(demangled("slices.Sort[go.shape.int]"), "slices.Sort[go.shape.int]");
+	CHECK_STR(demangled("vendor/golang.org/x/net/http2/hpack.(*Decoder).Write"),
+		  "vendor/golang.org/x/net/http2/hpack.(*Decoder).Write");
 }
 
 TEST(what_is_not_mangled_stays)

@@ -142,7 +142,7 @@ static int make_elf(const struct made *m)
 static struct elf_names *made_names(const struct made *m)
 {
 	int fd = make_elf(m);
-	struct elf_names *names = elf_names_create(fd);
+	struct elf_names *names = elf_names_create(fd, -1);
 
 	close(fd);
 	CHECK(names);
@@ -292,7 +292,7 @@ static struct where where_is(const void *p)
 static struct elf_names *names_of(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct elf_names *names = elf_names_create(fd);
+	struct elf_names *names = elf_names_create(fd, -1);
 
 	close(fd);
 	CHECK(names);
@@ -396,6 +396,58 @@ TEST(stripped_code_is_known_by_function)
 	elf_names_destroy(names);
 }
 
+/* $0 is this program, and the folder is a new one. */
+static void run_in(char *folder, const char *script)
+{
+	char command[1000];
+
+	CHECK(mkdtemp(folder));
+	CHECK(snprintf(command, sizeof(command), "set -e; cd %s; cp /proc/%d/exe whole; %s", folder,
+		       getpid(), script) < (int)sizeof(command));
+	CHECK_EQ(system(command), 0);
+}
+
+static struct elf_names *names_in(const char *folder, const char *name)
+{
+	char path[200];
+
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	return names_of(path);
+}
+
+static void remove_folder(const char *folder)
+{
+	char command[200];
+
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	CHECK_EQ(system(command), 0);
+}
+
+TEST(gnu_debugdata_names_stripped_code)
+{
+	char folder[] = "/tmp/flamelapse-elf-XXXXXX";
+	struct where w = where_is((void *)a_static_function);
+	struct elf_names *names;
+
+	run_in(folder, "objcopy --only-keep-debug whole mini; strip -g mini; xz mini;"
+		       "strip whole; cp whole named; cp whole broken;"
+		       "objcopy --add-section .gnu_debugdata=mini.xz named;"
+		       "printf x | dd of=mini.xz bs=1 seek=99 conv=notrunc 2> dd;"
+		       "objcopy --add-section .gnu_debugdata=mini.xz broken");
+	names = names_in(folder, "whole");
+	CHECK_STR(name_at(names, w.offset + 3), "none");
+	elf_names_destroy(names);
+	names = names_in(folder, "named");
+	CHECK_STR(name_at(names, w.offset + 3), "a_static_function");
+	CHECK_EQ(elf_names_find(names, w.offset + 3).function, w.vaddr);
+	elf_names_destroy(names);
+	names = names_in(folder, "broken");
+	CHECK_STR(name_at(names, w.offset + 3), "none");
+	CHECK_EQ(elf_names_find(names, w.offset + 3).function, w.vaddr);
+	elf_names_destroy(names);
+	remove_folder(folder);
+}
+
 /* Every stub of this program's PLT leads to a function that dlsym() knows by the name found. */
 TEST(plt_stubs)
 {
@@ -446,7 +498,7 @@ TEST(the_vdso)
 	static uint8_t image[65536];
 	size_t size = vdso_image(image, sizeof(image));
 	int fd = memory_file(image, size);
-	struct elf_names *names = size ? elf_names_create(fd) : NULL;
+	struct elf_names *names = size ? elf_names_create(fd, -1) : NULL;
 	size_t found = 0;
 
 	close(fd);
@@ -463,7 +515,7 @@ TEST(the_vdso)
 
 static void try_file(int fd)
 {
-	struct elf_names *names = elf_names_create(fd);
+	struct elf_names *names = elf_names_create(fd, -1);
 
 	if (!names)
 		return;
@@ -529,13 +581,13 @@ TEST(what_is_no_elf_file)
 	int fd[2];
 
 	CHECK(!pipe(fd));
-	CHECK(!elf_names_create(fd[0]));
+	CHECK(!elf_names_create(fd[0], -1));
 	CHECK_EQ(errno, EINVAL);
 	close(fd[0]);
 	close(fd[1]);
-	CHECK(!elf_names_create(-1));
+	CHECK(!elf_names_create(-1, -1));
 	fd[0] = memory_file("!<arch>\n", 8);
-	CHECK(!elf_names_create(fd[0]));
+	CHECK(!elf_names_create(fd[0], -1));
 	CHECK_EQ(errno, ENOEXEC);
 	close(fd[0]);
 }

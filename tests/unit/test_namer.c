@@ -141,7 +141,7 @@ static void add_self(struct namer *namer, uint32_t id)
 static struct build_id build_id_of_self(void)
 {
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-	struct elf_names *names = elf_names_create(fd);
+	struct elf_names *names = elf_names_create(fd, -1);
 	struct build_id id = {0};
 	const uint8_t *byte;
 	size_t size;
@@ -212,7 +212,7 @@ TEST(each_kind_of_module)
 	name = name_at(namer, 1, offset_of(getauxval(AT_ENTRY)));
 	CHECK_STR(name.text, "_start");
 	CHECK(name.kind == FRAME_USER && name.is_start);
-	CHECK_STR(name_at(namer, 1, 0x10).text, "test program+0x10");
+	CHECK_STR(name_at(namer, 1, 0x10).text, "[test program]+0x10");
 	name = name_at(namer, 2, 0xffffffff81000fff);
 	CHECK_STR(name.text, "vfs_read");
 	CHECK(name.kind == FRAME_KERNEL && !*name.module);
@@ -227,8 +227,8 @@ TEST(each_kind_of_module)
 	CHECK(name.kind == FRAME_JIT);
 	CHECK_STR(name_at(namer, 3, 0x1010).text, "[unknown]");
 	CHECK_STR(name_at(namer, 4, 0x1010).text, "[heap]");
-	CHECK_STR(name_at(namer, 5, 0x1010).text, "libgone.so.1+0x1010");
-	CHECK_STR(name_at(namer, 6, 0x1010).text, "no\\x1belf+0x1010");
+	CHECK_STR(name_at(namer, 5, 0x1010).text, "[libgone.so.1]+0x1010");
+	CHECK_STR(name_at(namer, 6, 0x1010).text, "[no\\x1belf]+0x1010");
 	CHECK_STR(name_at(namer, 7, 0x1010).text, "[unknown]");
 	CHECK_STR(name_at(namer, 8, 0x1010).text, "memfd:jit+0x1010");
 	CHECK_STR(name_at(namer, 99, 0x1010).text, "[unknown]");
@@ -376,7 +376,7 @@ TEST(a_module_that_hangs_is_given_up)
 	CHECK_SELF(namer, 1);
 	worker = only_child(supervisor);
 	CHECK(!kill(worker, SIGSTOP));
-	CHECK_STR(name_at(namer, 1, 0x2345).text, "test program+0x2345");
+	CHECK_STR(name_at(namer, 1, 0x2345).text, "[test program]+0x2345");
 	CHECK(is_gone(worker));
 	CHECK_EQ(namer_stats(namer).modules_failed, 1);
 	/* It is not asked for again. */
@@ -441,10 +441,10 @@ TEST(without_the_supervisor_there_are_still_names)
 	CHECK_SELF(namer, 1);
 	worker = only_child(supervisor);
 	kill(supervisor, SIGKILL);
-	CHECK_STR(name_at(namer, 1, 0x2345).text, "test program+0x2345");
+	CHECK_STR(name_at(namer, 1, 0x2345).text, "[test program]+0x2345");
 	CHECK(namer_stats(namer).is_dead);
 	add_self(namer, 2);
-	CHECK_STR(name_at(namer, 2, 0x2345).text, "test program+0x2345");
+	CHECK_STR(name_at(namer, 2, 0x2345).text, "[test program]+0x2345");
 	namer_destroy(namer);
 	CHECK(is_gone(worker));
 }
