@@ -253,9 +253,10 @@ static void number_rules(struct unwinder *u, struct came *c)
 		c->number[i + 1] = intern_rule(u, &c->rule[i]);
 }
 
+/* Even sizes alone, so that all begins on 8 bytes. */
 static uint32_t take_part(struct unwinder *u, struct table *t, uint32_t words)
 {
-	uint32_t at = arena_alloc(&u->arena, words);
+	uint32_t at = arena_alloc(&u->arena, words += words % 2);
 
 	if (at == ARENA_NONE)
 		return at;

@@ -323,6 +323,7 @@ static void add_rows(struct builder *b)
 	size_t next = 0;
 
 	if (b->n_functions)
+		if (b->n_functions)
 		qsort(b->function, b->n_functions, sizeof(*b->function), by_start);
 	qsort(b->load, b->n_loads, sizeof(*b->load), by_vaddr);
 	b->pointer_rule = intern_rule(b, &pointer);

@@ -166,7 +166,7 @@ TEST(a_file_of_another_build_id_has_no_names)
 	CHECK(namer && fd >= 0 && id.size > 0 && id.size < BUILD_ID_MAX + 1);
 	longer.size--;
 	other.byte[id.size - 1]++;
-	snprintf(plain, sizeof(plain), "program+0x%llx", (unsigned long long)at);
+	snprintf(plain, sizeof(plain), "[program]+0x%llx", (unsigned long long)at);
 	namer_add_module_of(namer, 1, MODULE_ELF, "/opt/program", &id, fd);
 	namer_add_module_of(namer, 2, MODULE_ELF, "/opt/program", &longer, fd);
 	namer_add_module_of(namer, 3, MODULE_ELF, "/opt/program", &other, fd);
