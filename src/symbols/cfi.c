@@ -324,7 +324,7 @@ static void add_rows(struct builder *b)
 
 	if (b->n_functions)
 		if (b->n_functions)
-		qsort(b->function, b->n_functions, sizeof(*b->function), by_start);
+			qsort(b->function, b->n_functions, sizeof(*b->function), by_start);
 	qsort(b->load, b->n_loads, sizeof(*b->load), by_vaddr);
 	b->pointer_rule = intern_rule(b, &pointer);
 	for (size_t i = 0; i < b->n_loads; i++)
