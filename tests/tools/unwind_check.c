@@ -1,13 +1,15 @@
 /*
  * Holds the kernel's unwinding by tables against libdw's, sample by sample:
  *
- *	unwind_check [-F HZ] [-k PERCENT] COMMAND …
+ *	unwind_check [-F HZ] [-k PERCENT] [-n] COMMAND …
  *
  * Every stack of the command is copied, and the namer unwinds the copy; of the same sample the
  * collector tells what the tables gave. Prints a line of counts, and the first stacks that differ.
  * Ends with 1 where less than 99.9 % of those that both call complete are the same, where an
  * address of a complete one lies in no mapping, or where the tables alone complete less than
- * PERCENT of those that libdw does (98), once they were there.
+ * PERCENT of those that libdw does (98), once they were there. With -n only those stacks are copied
+ * that the tables could not do, as in a recording; that is for the time of the BPF program, which
+ *is printed where kernel.bpf_stats_enabled is set: all of it, by the samples of the command.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,7 @@ static size_t n_copied, cap_copied;
 static char path_of[65536][96];
 static uint64_t n_stacks, n_late, n_kernel, n_libdw, n_libdw_ready, n_both, n_same, n_stray;
 static uint64_t by_end[UNWIND_ENDS];
+static uint64_t n_taken, bpf_ns;
 static double least_percent = 98;
 
 static void take_module(const struct chan_msg *m)
@@ -185,6 +188,8 @@ static void forget_copied(void)
 static void take_message(const struct chan_msg *m)
 {
 	struct wire_perfmap map;
+	struct wire_snapshot snapshot;
+	struct wire_ended ended;
 
 	switch (m->type) {
 	case WIRE_MODULE:
@@ -205,6 +210,12 @@ static void take_message(const struct chan_msg *m)
 		break;
 	case WIRE_SNAPSHOT:
 		forget_copied();
+		if (wire_get(m->data, m->size, &snapshot, sizeof(snapshot)))
+			n_taken += snapshot.info.account.taken;
+		break;
+	case WIRE_ENDED:
+		if (wire_get(m->data, m->size, &ended, sizeof(ended)))
+			bpf_ns = ended.bpf_ns;
 		break;
 	}
 }
@@ -240,11 +251,13 @@ int main(int argc, char **argv)
 	opts.freq_hz = 499;
 	opts.max_stack = SAMPLER_MAX_USER;
 	opts.copying = SAMPLER_COPY_ALL;
-	while ((opt = getopt(argc, argv, "+F:k:")) > 0) {
+	while ((opt = getopt(argc, argv, "+F:k:n")) > 0) {
 		if (opt == 'F')
 			opts.freq_hz = strtoul(optarg, NULL, 10);
 		else if (opt == 'k')
 			least_percent = atof(optarg);
+		else if (opt == 'n')
+			opts.copying = SAMPLER_COPY_NEEDED;
 		else
 			return 2;
 	}
@@ -264,6 +277,9 @@ int main(int argc, char **argv)
 	for (int i = 0; i < UNWIND_ENDS; i++)
 		if (by_end[i])
 			printf(" %d:%llu", i, (unsigned long long)by_end[i]);
+	if (bpf_ns && n_taken)
+		printf("; BPF %.2f us for each of %llu samples", bpf_ns / 1000.0 / n_taken,
+		       (unsigned long long)n_taken);
 	printf("\n");
 	return status || n_stray || !n_both || percent(n_same, n_both) < 99.9 ||
 	       percent(n_both, n_libdw_ready) < least_percent;
