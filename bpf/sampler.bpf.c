@@ -158,6 +158,7 @@ static long take_frame(u32 i, void *unused)
 	struct scratch *s = bpf_map_lookup_elem(&scratch, &zero);
 	struct unwind *u;
 	u64 at, address;
+	u32 was_exact;
 
 	if (!s)
 		return 1;
@@ -171,7 +172,11 @@ static long take_frame(u32 i, void *unused)
 	}
 	s->addr[at] = address;
 	u->depth++;
+	was_exact = u->is_exact;
 	u->end = to_caller(u);
+	/* What a handler returns to did not call it either: it begins there. */
+	if (!u->end && u->is_exact && !was_exact)
+		s->addr[at] = address + 1;
 	return u->end != 0;
 }
 

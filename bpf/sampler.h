@@ -35,7 +35,8 @@ enum sampler_flag {
 #define SAMPLER_END_SHIFT 8
 
 /* Then n_kernel and n_user addresses as __u64, each innermost first: where it ran, then where calls
- * return to, and one more than where it ran for a frame that a signal interrupted. */
+ * return to, and one more than where it ran for a frame that a signal interrupted, and for the one
+ * to which its handler returns. */
 struct sampler_record {
 	__u64 t_ns; /* CLOCK_MONOTONIC */
 	__u32 tgid, tid;

@@ -129,8 +129,8 @@ struct wire_stack {
 
 /*
  * An address as the stack held it: where a call returns to, but where it ran for the innermost
- * frame, and one more than that for a frame that a signal interrupted. `offset` is the place in the
- * module's file, or the address itself (JIT, OTHER).
+ * frame, and one more than that for a frame that a signal interrupted, and the one its handler
+ * returns to. `offset` is the place in the module's file, or the address itself (JIT, OTHER).
  */
 struct wire_frame {
 	uint32_t module;

@@ -23,8 +23,8 @@ struct stackwalk {
 	const uint8_t *bytes;
 	uint64_t *address;
 	size_t n, max;
-	bool stray;	     /* an address in no mapping */
-	bool short_of_stack; /* since the last frame: something lay beyond the bytes */
+	bool stray;	  /* an address in no mapping, or with no rule where one ought to be */
+	uint64_t last_pc; /* where the outermost frame so far was running */
 };
 
 static int no_elf(Dwfl_Module *mod, void **user, const char *name, Dwarf_Addr base, char **file,
@@ -133,14 +133,12 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *arg, void **thread_arg)
 
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr at, Dwarf_Word *word_ret, void *arg)
 {
-	struct stackwalk *w = arg;
+	const struct stackwalk *w = arg;
 	uint64_t from = at - w->copy->reg[STACK_COPY_SP];
 
 	(void)dwfl;
-	if (w->copy->n_bytes < sizeof(uint64_t) || from > w->copy->n_bytes - sizeof(uint64_t)) {
-		w->short_of_stack = true;
+	if (w->copy->n_bytes < sizeof(uint64_t) || from > w->copy->n_bytes - sizeof(uint64_t))
 		return false;
-	}
 	memcpy(word_ret, w->bytes + from, sizeof(uint64_t));
 	return true;
 }
@@ -150,7 +148,8 @@ static bool set_registers(Dwfl_Thread *thread, void *arg)
 	const struct stackwalk *w = arg;
 
 	dwfl_thread_state_register_pc(thread, w->copy->reg[STACK_COPY_IP]);
-	return dwfl_thread_state_registers(thread, 0, 16, w->copy->reg);
+	/* 16 too: the rule for stubs of the PLT asks where in the stub it is. */
+	return dwfl_thread_state_registers(thread, 0, 17, w->copy->reg);
 }
 
 static const Dwfl_Thread_Callbacks thread_callbacks = {
@@ -168,6 +167,45 @@ static bool is_mapped(const struct stackwalk *w, uint64_t address)
 	return false;
 }
 
+/* The rule at an address, to be freed; NULL: there is none. */
+static Dwarf_Frame *find_rule(const struct stackwalk *w, uint64_t pc)
+{
+	Dwarf_Addr bias = 0;
+	Dwfl_Module *mod = dwfl_addrmodule(w->dwfl, pc);
+	Dwarf_CFI *cfi = mod ? dwfl_module_eh_cfi(mod, &bias) : NULL;
+	Dwarf_Frame *frame;
+
+	return cfi && !dwarf_cfi_addrframe(cfi, pc - bias, &frame) ? frame : NULL;
+}
+
+/*
+ * The rule there says that nothing called it. libdwfl ends without an error also where a return
+ * address could not be found: beyond the bytes, say.
+ */
+static bool is_outermost(const struct stackwalk *w, uint64_t pc)
+{
+	Dwarf_Frame *frame = find_rule(w, pc);
+	Dwarf_Op memory[3], *op;
+	bool yes;
+	size_t n;
+
+	yes = frame && !dwarf_frame_register(frame, STACK_COPY_IP, memory, &op, &n) && n == 0 && op;
+	free(frame);
+	return yes;
+}
+
+/* At the system call that ends its function (rt_sigreturn) the next byte is the function's no more,
+ * and libdwfl would try the frame pointer. */
+static bool is_behind_rules(const struct stackwalk *w, uint64_t pc)
+{
+	Dwarf_Frame *here = find_rule(w, pc), *before = here ? NULL : find_rule(w, pc - 1);
+	bool yes = !here && before;
+
+	free(here);
+	free(before);
+	return yes;
+}
+
 static int take_frame(Dwfl_Frame *frame, void *arg)
 {
 	struct stackwalk *w = arg;
@@ -176,14 +214,15 @@ static int take_frame(Dwfl_Frame *frame, void *arg)
 
 	if (!dwfl_frame_pc(frame, &pc, &is_exact) || w->n == w->max)
 		return DWARF_CB_ABORT;
-	if (!is_mapped(w, is_exact ? pc : pc - 1)) {
+	w->last_pc = is_exact ? pc : pc - 1;
+	if (!is_mapped(w, w->last_pc)) {
 		w->stray = true;
 		return DWARF_CB_ABORT;
 	}
 	w->address[w->n] = w->n && is_exact ? pc + 1 : pc;
 	w->n++;
-	w->short_of_stack = false;
-	return DWARF_CB_OK;
+	w->stray |= w->n == 1 && is_behind_rules(w, pc);
+	return w->stray ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
 static bool prepare(struct stackwalk *w)
@@ -220,12 +259,11 @@ size_t stackwalk_unwind(struct stackwalk *w, const struct stack_copy *c,
 	w->address = address;
 	w->n = 0;
 	w->max = max;
-	w->stray = w->short_of_stack = false;
+	w->stray = false;
 	*complete_ret = false;
 	if (!prepare(w))
 		return 0;
 	end = dwfl_getthread_frames(w->dwfl, PID, take_frame, w);
-	/* A return address that could not be read is no error of libdwfl: it just ends there. */
-	*complete_ret = end == 0 && !w->stray && !w->short_of_stack && w->n;
+	*complete_ret = end == 0 && !w->stray && w->n && is_outermost(w, w->last_pc);
 	return w->n;
 }
