@@ -55,8 +55,8 @@ struct sampler_record {
  * same time and CPU. Then n_bytes from the stack pointer on. Only so many a second are taken.
  */
 #define SAMPLER_COPY_BYTES   65536
-#define SAMPLER_COPIES_BURST 256     /* on each CPU */
-#define SAMPLER_COPY_EVERY   5000000 /* ns, after a burst */
+#define SAMPLER_COPIES_BURST 128      /* on each CPU */
+#define SAMPLER_COPY_EVERY   10000000 /* ns, after a burst */
 
 enum sampler_copying { SAMPLER_COPY_NONE, SAMPLER_COPY_NEEDED, SAMPLER_COPY_ALL };
 

@@ -518,6 +518,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	r.intake.each_sample = opts->each_sample;
 	r.intake.per_thread = opts->per_thread;
 	r.intake.per_cpu = opts->per_cpu;
+	r.intake.max_stack = opts->max_stack;
 	r.intake.arg = &r;
 	r.status = capture_options_check(opts);
 	if (!r.status)

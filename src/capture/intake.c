@@ -416,7 +416,7 @@ static uint32_t send_copy(struct intake *in, struct proc *p, const struct sample
 {
 	const struct sampler_copy *c = r->flags & SAMPLER_COPIED ? find_copy(in, r) : NULL;
 	struct wire_copy id = {.id = in->n_sent_copies + 1};
-	struct stack_copy head = {.n_bytes = c ? c->n_bytes : 0};
+	struct stack_copy head = {.n_bytes = c ? c->n_bytes : 0, .max_frames = in->max_stack};
 	struct strbuf sb = {0};
 	struct stack_copy_map map;
 	size_t n;

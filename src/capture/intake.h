@@ -32,6 +32,7 @@ struct intake {
 
 	bool each_sample; /* tell of each */
 	bool per_thread, per_cpu;
+	uint32_t max_stack;
 	bool follows;		 /* only what procs_follow() named and its descendants */
 	uint64_t unix_offset_ns; /* unix time - CLOCK_MONOTONIC */
 	uint32_t n_processes;	 /* told of, or parts of them */

@@ -36,7 +36,9 @@ struct place {
 /* A stack that the namer unwound. */
 struct copied {
 	uint32_t id;
-	bool complete;
+	void *raw; /* struct stack_copy and all, until it was unwound */
+	size_t size;
+	bool complete, too_deep;
 	size_t n;
 	struct wire_frame *frame;
 };
@@ -77,7 +79,7 @@ static uint32_t clean_string(struct assemble *a, const char *s, size_t len)
 static void forget_copied(struct assemble *a)
 {
 	for (size_t i = 0; i < a->n_copied; i++)
-		free(a->copied[i].frame);
+		free(a->copied[i].frame), free(a->copied[i].raw);
 	a->n_copied = 0;
 }
 
@@ -242,7 +244,7 @@ static const struct stack_copy_map *find_map(const struct stack_copy_map *map, s
 
 /* From addresses to places in modules; ends before the first that is in none. */
 static void place_frames(struct copied *c, const uint64_t *address, size_t n,
-			 const struct stack_copy_map *map, size_t n_maps)
+			 const struct stack_copy_map *map, size_t n_maps, size_t max_frames)
 {
 	c->frame = xcalloc(n + 1, sizeof(*c->frame));
 	for (; c->n < n; c->n++) {
@@ -254,27 +256,41 @@ static void place_frames(struct copied *c, const uint64_t *address, size_t n,
 						     .offset = address[c->n] - m->start + m->pgoff};
 	}
 	c->complete = c->complete && c->n == n;
+	c->too_deep = !c->complete && c->n == max_frames;
+}
+
+/* Only now: hundreds of copies come at a time, and tables that are asked for are in more of a
+ * hurry. */
+static void unwind(struct assemble *a, struct copied *c)
+{
+	const uint64_t *address = NULL;
+	struct stack_copy_map *map;
+	struct stack_copy head;
+	size_t n;
+
+	memcpy(&head, c->raw, sizeof(head));
+	n = namer_unwind(a->namer, c->raw, c->size, &address, &c->complete);
+	map = xmemdup((const uint8_t *)c->raw + sizeof(head), head.n_maps * sizeof(*map) + 1);
+	place_frames(c, address, n, map, head.n_maps, head.max_frames);
+	free(map);
+	free(c->raw);
+	c->raw = NULL;
 }
 
 static int take_copy(struct assemble *a, const struct chan_msg *msg)
 {
 	const uint8_t *p = (const uint8_t *)msg->data + sizeof(struct wire_copy);
-	size_t size = msg->size - sizeof(struct wire_copy), n;
-	struct copied c = {0};
+	size_t size = msg->size - sizeof(struct wire_copy);
+	struct copied c = {.size = size};
 	struct stack_copy head;
-	struct stack_copy_map *map;
 	struct wire_copy id;
-	const uint64_t *address = NULL;
 
 	if (!wire_get(msg->data, msg->size, &id, sizeof(id)) ||
 	    !wire_get(p, size, &head, sizeof(head)) || head.n_maps > STACK_COPY_MAPS_MAX ||
 	    stack_copy_bytes(&head) != size)
 		return -EPROTO;
 	c.id = id.id;
-	n = namer_unwind(a->namer, p, size, &address, &c.complete);
-	map = xmemdup(p + sizeof(head), head.n_maps * sizeof(*map) + 1);
-	place_frames(&c, address, n, map, head.n_maps);
-	free(map);
+	c.raw = xmemdup(p, size);
 	a->copied = xgrow(a->copied, &a->cap_copied, a->n_copied + 1, sizeof(c));
 	a->copied[a->n_copied++] = c;
 	return 0;
@@ -406,18 +422,22 @@ static void name_pending(struct assemble *a)
 }
 
 /* Puts what the namer made of a copied stack in place of the part that the kernel had. */
-static void use_copy(const struct assemble *a, struct wire_stack_view *v)
+static void use_copy(struct assemble *a, struct wire_stack_view *v)
 {
 	for (size_t i = 0; v->head.copy && i < a->n_copied; i++) {
-		const struct copied *c = &a->copied[i];
+		struct copied *c = &a->copied[i];
 
-		if (c->id != v->head.copy || (!c->complete && c->n <= v->head.n_user))
+		if (c->id != v->head.copy)
 			continue;
+		if (c->raw)
+			unwind(a, c);
+		if (!c->complete && c->n <= v->head.n_user)
+			return;
 		v->user = (const uint8_t *)c->frame;
 		v->head.n_user = c->n;
 		v->head.flags &= ~WIRE_STACK_BROKEN;
-		if (c->complete)
-			v->head.end = UNWIND_COMPLETE;
+		if (c->complete || c->too_deep)
+			v->head.end = c->complete ? UNWIND_COMPLETE : UNWIND_TOO_DEEP;
 		return;
 	}
 }

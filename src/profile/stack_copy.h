@@ -24,6 +24,8 @@
 struct stack_copy {
 	uint64_t reg[17]; /* x86-64, by DWARF number; 16 is the instruction pointer */
 	uint32_t n_maps, n_bytes;
+	uint32_t max_frames; /* more are not asked for */
+	uint32_t unused;
 };
 
 struct stack_copy_map {

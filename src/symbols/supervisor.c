@@ -273,13 +273,13 @@ static int unwind(struct worker *w, const struct chan_msg *msg)
 		return chan_send(w->ch, MSG_FAILED, NULL, 0, -1);
 	memcpy(&copy, p, sizeof(copy));
 	if (copy.n_maps > STACK_COPY_MAPS_MAX || copy.n_bytes > STACK_COPY_BYTES_MAX ||
-	    msg->size != stack_copy_bytes(&copy))
+	    copy.max_frames > STACK_COPY_FRAMES_MAX || msg->size != stack_copy_bytes(&copy))
 		return chan_send(w->ch, MSG_FAILED, NULL, 0, -1);
 	if (!w->walk)
 		w->walk = stackwalk_create(file_of_module, w);
 	map = xmemdup(p + sizeof(copy), copy.n_maps * sizeof(*map) + 1);
 	n = stackwalk_unwind(w->walk, &copy, map, p + sizeof(copy) + copy.n_maps * sizeof(*map),
-			     address, STACK_COPY_FRAMES_MAX, &complete);
+			     address, copy.max_frames, &complete);
 	free(map);
 	is_complete = complete;
 	strbuf_clear(&w->reply);
