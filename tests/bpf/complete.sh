@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/sh
 # How many user stacks are complete, on Debian's own programs by absolute path, after the first
 # snapshot, in which their tables are made (what it was with that one stands behind it). A share fails if even the upper end of what it can be (99 %, one-sided) is below the
 # figure. COMPLETE_SECONDS: for each program (5).
@@ -65,10 +65,14 @@ if [ -x "$postgres" ]; then
 	echo "select count(*), sum(length(md5(a::text))) from generate_series(1, 1000000000) a where a::text like '%7%'" > input
 fi
 input=input share postgres 99 "$postgres" $as_nobody "$postgres" --single -D "$tmp/data" postgres
-share node 99 /usr/bin/node /usr/bin/node --perf-basic-prof -e '
-	for (;;) { const a = JSON.parse(JSON.stringify(Array.from({length: 3000}, (_, i) => ({k: "x" + i, v: i * 7 % 13}))));
-	a.sort((p, q) => p.v - q.v).map(o => o.k.replace(/x/, "y")).join(",").length; }'
-rm -f /tmp/perf-"$(ls -t /tmp | sed -n 's/^perf-\([0-9]*\)\.map$/\1/p' | head -n 1)".map
+cat > node.js << 'END'
+for (;;) {
+	const a = JSON.parse(JSON.stringify(Array.from({length: 3000}, (_, i) => ({k: "x" + i, v: i * 7 % 13}))));
+	a.sort((p, q) => p.v - q.v).map(o => o.k.replace(/x/, "y")).join(",").length;
+}
+END
+share node 99 /usr/bin/node sh -c 'echo $$ > pid; exec /usr/bin/node --perf-basic-prof node.js'
+[ -e pid ] && rm -f "/tmp/perf-$(cat pid).map"
 # Two of the largest tables there are.
 seconds=7 warm=3 share clang 97 /usr/bin/clang sh -c "$(loop /usr/bin/clang $flags -O3 -c -o /dev/null "$src")"
 echo 'foreach(i RANGE 100000000) string(REGEX REPLACE "[0-9]+" "x\\0" y "a${i}b${i}") list(APPEND l ${y}) list(LENGTH l n) if(n GREATER 100) set(l) endif() endforeach()' |

@@ -1,4 +1,4 @@
-#!/bin/bash
+#!/bin/sh
 # Stacks against call chains that are known (tests/bpf/chains.c), by compiler, optimisation and way
 # of linking, without frame pointers. CHAINS_SECONDS: CPU time for each mode of each program (0.05).
 export LC_ALL=C
