@@ -452,6 +452,9 @@ static int begin(struct run *r)
 	uint64_t start_ns;
 	int err;
 
+	/* What a command does first is told by events, which are to be heard at once. */
+	if (r->opts->argv)
+		intake_scan(&r->intake);
 	read_clocks(r);
 	start_ns = clock_ns(CLOCK_MONOTONIC);
 	cutter_init(&r->cutter, start_ns, r->opts->interval_ns, &limits);
@@ -482,7 +485,8 @@ static int begin(struct run *r)
 		log_warn("the collector keeps all its capabilities: %s", strerror(-err));
 	send_started(r, start_ns);
 	/* Samples wait in the ring until this is done. */
-	intake_scan(&r->intake);
+	if (!r->opts->argv)
+		intake_scan(&r->intake);
 	return CAPTURE_OK;
 }
 

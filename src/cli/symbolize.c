@@ -219,6 +219,8 @@ static void copy_dict(struct symbolizer *s)
 		struct process p = d->process[i];
 
 		p.comm = copy_string(s, p.comm);
+		p.cgroup = copy_string(s, p.cgroup);
+		p.thread = copy_string(s, p.thread);
 		dict_process(&s->dict, &p);
 	}
 	free(module);

@@ -15,6 +15,7 @@
 #include "symbols/cfi.h"
 #include "symbols/demangle.h"
 #include "symbols/elf.h"
+#include "symbols/identity.h"
 #include "symbols/kallsyms.h"
 #include "symbols/perfmap.h"
 
@@ -160,10 +161,16 @@ bool lookup_add_debug(struct lookup *l, int fd)
 
 int lookup_table(struct lookup *l, struct strbuf *table_ret)
 {
+	struct identity id;
+
 	if ((l->kind != MODULE_ELF && l->kind != MODULE_VDSO) || lookup_file(l) < 0)
 		return -ENODATA;
-	if (l->build_id.size)
-		lookup_load(l);
+	/* By its notes alone: its symbols are not needed for that, and a table is in a hurry. */
+	if (l->build_id.size) {
+		identity_read(l->fd, &id);
+		l->is_other |= id.build_id_size != l->build_id.size ||
+			       memcmp(id.build_id, l->build_id.byte, id.build_id_size);
+	}
 	return l->is_other ? -ESTALE : cfi_table(l->fd, table_ret);
 }
 

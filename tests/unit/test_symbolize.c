@@ -129,7 +129,11 @@ static void write_recording(const char *path, const char *module_path, const str
 	node[2] = dict_node(&rec.dict, top,
 			    dict_frame(&rec.dict, string(&rec.dict, "a_static_function"), module,
 				       FRAME_USER));
-	dict_process(&rec.dict, &(struct process){.pid = 7, .comm = string(&rec.dict, "p")});
+	dict_process(&rec.dict, &(struct process){.pid = 7,
+						  .comm = string(&rec.dict, "p"),
+						  .cgroup = string(&rec.dict, "/slice"),
+						  .tid = 8,
+						  .thread = string(&rec.dict, "t")});
 	CHECK_EQ(store_create(path, &rec.meta, &w), 0);
 	for (int i = 0; i < 2; i++) {
 		for (int k = 0; k < 3; k++)
@@ -173,6 +177,9 @@ static uint64_t count_of(const char *name)
 	CHECK_EQ(s.info.t0_ns, 2000000000);
 	CHECK_EQ(s.info.account.taken, 33);
 	CHECK_EQ(rec.dict.process[1].pid, 7);
+	CHECK_EQ(rec.dict.process[1].tid, 8);
+	CHECK_STR(dict_text(&rec.dict, rec.dict.process[1].cgroup), "/slice");
+	CHECK_STR(dict_text(&rec.dict, rec.dict.process[1].thread), "t");
 	for (size_t i = 0; i < s.n_entries; i++)
 		if (!strcmp(dict_frame_name(&rec.dict, rec.dict.node[s.entry[i].node].frame), name))
 			n += s.entry[i].count;
