@@ -217,4 +217,4 @@ help: ## this list
 .PHONY: all install uninstall test check deps bench soak fuzz lint golden-update format clean help tests-built
 .SECONDARY:
 .DELETE_ON_ERROR:
--include $(obj:.o=.d) $(unit:=.d) $(bench:=.d) $(tools:=.d) $(soak:=.d)
+-include $(obj:.o=.d) $(O)/src/cli/main.d $(unit:=.d) $(bench:=.d) $(tools:=.d) $(soak:=.d)
