@@ -68,11 +68,16 @@ struct {
 	__uint(max_entries, 8 << 20);
 } copies SEC(".maps");
 
+/* What may be done now and then only: a burst at first, then once in a while. */
+struct budget {
+	u64 left_ns; /* what has gathered since the last times */
+	u64 last_ns;
+};
+
 struct copy {
 	struct sampler_copy head;
 	u8 byte[SAMPLER_COPY_BYTES];
-	u64 budget_ns; /* of this CPU: what has gathered since the last copies */
-	u64 last_ns;
+	struct budget budget; /* of this CPU */
 };
 
 /* By CPU; an element is larger than those of a per-CPU map may be. */
@@ -85,6 +90,7 @@ struct {
 
 /* A record under way. The second stack starts right behind the first, wherever that ends. */
 struct scratch {
+	struct sampler_block block;
 	struct sampler_record r;
 	u64 addr[SAMPLER_MAX_FRAMES + SAMPLER_MAX_USER + 2];
 	struct unwind unwind;
@@ -175,21 +181,23 @@ static long take_frame(u32 i, void *unused)
 	return u->end != 0;
 }
 
-/* Whether this CPU may take a copy now: a burst at first, then one every few milliseconds. */
+static __always_inline _Bool spend(struct budget *b, u64 t_ns, u64 every_ns, u64 burst)
+{
+	b->left_ns += b->last_ns ? t_ns - b->last_ns : burst * every_ns;
+	b->last_ns = t_ns;
+	if (b->left_ns > burst * every_ns)
+		b->left_ns = burst * every_ns;
+	if (b->left_ns < every_ns)
+		return 0;
+	b->left_ns -= every_ns;
+	return 1;
+}
+
+/* Whether this CPU may take a copy now. */
 static __always_inline _Bool may_copy(struct copy *c, u64 t_ns)
 {
-	const u64 burst_ns = (u64)SAMPLER_COPIES_BURST * SAMPLER_COPY_EVERY;
-
-	if (copying == SAMPLER_COPY_ALL)
-		return 1;
-	c->budget_ns += c->last_ns ? t_ns - c->last_ns : burst_ns;
-	c->last_ns = t_ns;
-	if (c->budget_ns > burst_ns)
-		c->budget_ns = burst_ns;
-	if (c->budget_ns < SAMPLER_COPY_EVERY)
-		return 0;
-	c->budget_ns -= SAMPLER_COPY_EVERY;
-	return 1;
+	return copying == SAMPLER_COPY_ALL ||
+	       spend(&c->budget, t_ns, SAMPLER_COPY_EVERY, SAMPLER_COPIES_BURST);
 }
 
 #define COPY_PAGE 4096
@@ -337,18 +345,20 @@ static __always_inline u32 kernel_stack(void *ctx, u64 *addr, u16 *flags)
 	return n / sizeof(*addr);
 }
 
-static __always_inline void submit(struct sampler_slot *slot, struct scratch *s, u64 size)
+/* `worth`: what is lost, in the unit of the slot, where there is no room. */
+static __always_inline _Bool submit(struct sampler_slot *slot, void *data, u64 size, u64 worth)
 {
-	if (!bpf_ringbuf_output(&ring, s, size, BPF_RB_NO_WAKEUP)) {
+	if (!bpf_ringbuf_output(&ring, data, size, BPF_RB_NO_WAKEUP)) {
 		slot->submitted++;
-		return;
+		return 1;
 	}
 	/* A record takes 8 bytes more than it holds, and the ring is never filled to the last. */
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) + size + 16 >
 	    bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE))
-		slot->ring_full++;
+		slot->ring_full += worth;
 	else
-		slot->ring_busy++;
+		slot->ring_busy += worth;
+	return 0;
 }
 
 /* false: the process is not in our PID namespace */
@@ -368,17 +378,49 @@ static __always_inline _Bool ids(u32 *tgid_ret, u32 *tid_ret)
 	return 1;
 }
 
+static __always_inline _Bool is_recording(u64 t_ns)
+{
+	return start_ns && t_ns >= start_ns && (!stop_ns || t_ns < stop_ns);
+}
+
+/* The record of the current task, with both stacks: how many bytes. */
+static __always_inline u64 fill_record(void *ctx, struct scratch *s, struct task_struct *task,
+				       u32 tgid, u32 tid, u64 t_ns, const _Bool by_tables)
+{
+	u32 task_flags = BPF_CORE_READ(task, flags), n_kernel, n_user;
+	u16 flags = 0;
+
+	if (task_flags & PF_KTHREAD)
+		flags = SAMPLER_KTHREAD | SAMPLER_NO_USER;
+	else if (!BPF_CORE_READ(task, mm) || task_flags & PF_IO_WORKER)
+		flags = SAMPLER_NO_USER;
+	n_kernel = kernel_stack(ctx, s->addr, &flags);
+	n_kernel &= SAMPLER_MAX_FRAMES;
+	barrier_var(n_kernel);
+	s->r.n_kernel = n_kernel;
+	n_user = user_stack(ctx, s, n_kernel, tgid, t_ns, &flags, by_tables);
+	n_user &= SAMPLER_MAX_USER;
+	barrier_var(n_user);
+	s->r.t_ns = t_ns;
+	s->r.tgid = tgid;
+	s->r.tid = tid;
+	s->r.cpu = bpf_get_smp_processor_id();
+	s->r.flags = flags;
+	s->r.n_user = n_user;
+	bpf_get_current_comm(s->r.comm, sizeof(s->r.comm));
+	return sizeof(s->r) + (u64)(n_kernel + n_user) * sizeof(*s->addr);
+}
+
 static __always_inline int take_sample(void *ctx, const _Bool by_tables)
 {
-	u64 t_ns = bpf_ktime_get_ns();
+	u64 t_ns = bpf_ktime_get_ns(), size;
 	struct sampler_slot *slot;
 	struct task_struct *task;
 	struct scratch *s;
-	u32 zero = 0, tgid, tid, task_flags, n_kernel, n_user;
-	u16 flags = 0;
+	u32 zero = 0, tgid, tid;
 	_Bool ours;
 
-	if (!start_ns || t_ns < start_ns || (stop_ns && t_ns >= stop_ns))
+	if (!is_recording(t_ns))
 		return 0;
 	slot = slot_of(t_ns);
 	s = bpf_map_lookup_elem(&scratch, &zero);
@@ -395,27 +437,8 @@ static __always_inline int take_sample(void *ctx, const _Bool by_tables)
 		slot->filtered++;
 		return 0;
 	}
-	task_flags = BPF_CORE_READ(task, flags);
-	if (task_flags & PF_KTHREAD)
-		flags = SAMPLER_KTHREAD | SAMPLER_NO_USER;
-	else if (!BPF_CORE_READ(task, mm) || task_flags & PF_IO_WORKER)
-		flags = SAMPLER_NO_USER;
-
-	n_kernel = kernel_stack(ctx, s->addr, &flags);
-	n_kernel &= SAMPLER_MAX_FRAMES;
-	barrier_var(n_kernel);
-	s->r.n_kernel = n_kernel;
-	n_user = user_stack(ctx, s, n_kernel, tgid, t_ns, &flags, by_tables);
-	n_user &= SAMPLER_MAX_USER;
-	barrier_var(n_user);
-	s->r.t_ns = t_ns;
-	s->r.tgid = tgid;
-	s->r.tid = tid;
-	s->r.cpu = bpf_get_smp_processor_id();
-	s->r.flags = flags;
-	s->r.n_user = n_user;
-	bpf_get_current_comm(s->r.comm, sizeof(s->r.comm));
-	submit(slot, s, sizeof(s->r) + (u64)(n_kernel + n_user) * sizeof(*s->addr));
+	size = fill_record(ctx, s, task, tgid, tid, t_ns, by_tables);
+	submit(slot, &s->r, size, 1);
 	return 0;
 }
 
@@ -478,3 +501,5 @@ int sample_by_pointers(struct bpf_perf_event_data *ctx)
 {
 	return take_sample(ctx, 0);
 }
+
+#include "bpf/offcpu.bpf.h"

@@ -58,6 +58,8 @@ struct record_options {
 	int cpu; /* -1: all */
 	bool user_only, kernel_only;
 	bool include_idle;
+	bool off_cpu;
+	uint64_t min_block_ns, max_block_ns; /* max 0: none */
 	bool frame_pointers;
 	uint32_t max_stack;
 	bool all_cpus; /* the whole machine, although there is a command */

@@ -55,15 +55,14 @@ void recording_add_info(struct recording *rec, const struct snapshot_info *info)
 char *recording_format_count(const struct recording_meta *m, uint64_t count,
 			     char buf[RECORDING_COUNT_MAX])
 {
-	uint64_t period_ns = m->period_ns ? m->period_ns : 1, per_s = 1000000000 / period_ns;
+	__uint128_t us = (__uint128_t)count * m->period_ns / 1000;
 
 	/* A stranger's file may say anything. */
-	if (!recording_is_off_cpu(m) || period_ns > 1000000000)
+	if (!recording_is_off_cpu(m) || !m->period_ns || us > UINT64_MAX)
 		snprintf(buf, RECORDING_COUNT_MAX, "%llu", (unsigned long long)count);
 	else
 		snprintf(buf, RECORDING_COUNT_MAX, "%llu.%06llu s",
-			 (unsigned long long)(count / per_s),
-			 (unsigned long long)(count % per_s * period_ns / 1000));
+			 (unsigned long long)us / 1000000, (unsigned long long)us % 1000000);
 	return buf;
 }
 
