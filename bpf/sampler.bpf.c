@@ -74,10 +74,12 @@ struct budget {
 	u64 last_ns;
 };
 
+#define COPY_PAGE 4096
+
 struct copy {
 	struct sampler_copy head;
-	u8 byte[SAMPLER_COPY_BYTES];
-	struct budget budget; /* of this CPU */
+	u8 byte[SAMPLER_COPY_BYTES + 2 * COPY_PAGE]; /* what is beyond is for the verifier */
+	struct budget budget;			     /* of this CPU */
 };
 
 /* By CPU; an element is larger than those of a per-CPU map may be. */
@@ -200,13 +202,11 @@ static __always_inline _Bool may_copy(struct copy *c, u64 t_ns)
 	       spend(&c->budget, t_ns, SAMPLER_COPY_EVERY, SAMPLER_COPIES_BURST);
 }
 
-#define COPY_PAGE 4096
-
 /* The bytes from the stack pointer on: to the end of its page, then whole pages, while they can be
  * read; of a main thread up to where its stack began. */
-static __always_inline u32 copy_bytes(struct copy *c, u64 sp, u64 top)
+static __always_inline u64 copy_bytes(struct copy *c, u64 sp, u64 top)
 {
-	u32 n = COPY_PAGE - (sp & (COPY_PAGE - 1)), got = 0;
+	u64 n = COPY_PAGE - (sp & (COPY_PAGE - 1)), got = 0, at, size;
 	u64 left = top > sp ? top - sp : SAMPLER_COPY_BYTES;
 
 	for (int i = 0; i < SAMPLER_COPY_BYTES / COPY_PAGE; i++) {
@@ -214,7 +214,14 @@ static __always_inline u32 copy_bytes(struct copy *c, u64 sp, u64 top)
 			break;
 		if (n > left - got)
 			n = left - got;
-		if (n > COPY_PAGE || bpf_probe_read_user(c->byte + got, n, (void *)(sp + got)))
+		/* Bounds that are plain to see, whatever the compiler made of those above. */
+		at = got;
+		size = n;
+		barrier_var(at);
+		barrier_var(size);
+		at &= SAMPLER_COPY_BYTES - 1;
+		size &= 2 * COPY_PAGE - 1;
+		if (bpf_probe_read_user(c->byte + at, size, (void *)(sp + at)))
 			break;
 		got += n;
 		n = COPY_PAGE;
@@ -233,12 +240,13 @@ static __always_inline void copy_stack(const struct unwind *u, struct task_struc
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct copy *c = bpf_map_lookup_elem(&copy_of_cpu, &cpu);
-	u32 n;
+	u64 n;
 
 	if (!c || !may_copy(c, t_ns))
 		return;
 	__builtin_memcpy(c->head.reg, u->reg0, sizeof(c->head.reg));
 	n = copy_bytes(c, u->reg0[UNWIND_RSP], BPF_CORE_READ(task, mm, start_stack));
+	barrier_var(n);
 	if (!n || n > SAMPLER_COPY_BYTES)
 		return;
 	c->head.t_ns = t_ns;
