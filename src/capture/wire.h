@@ -158,7 +158,7 @@ struct wire_ended {
 	int32_t command_status; /* as wait() gave it; -1: none, or it still runs */
 	uint64_t sideband_lost; /* records of process life */
 	uint64_t unsent;	/* SAMPLEs that nobody took in time */
-	uint64_t unseen;	/* blocks that nothing is known of: there were too many threads */
+	uint64_t unseen;	/* blocks of which nothing is known, or not the end */
 	uint64_t moved_ns; /* blocked time whose snapshot was closed: it stands in a later one */
 	uint64_t late;	   /* samples that came after their snapshot, counted there as missing */
 	uint64_t beyond_bounds; /* processes, mappings and modules that were too many */

@@ -255,8 +255,10 @@ static void tell_account(const struct session *s)
 		    "stand in a later one",
 		    (unsigned long long)(s->end.moved_ns / NS_PER_MS));
 	if (s->end.unseen)
-		log_warn("%llu blocks of threads are in no snapshot: there were too many threads",
-			 (unsigned long long)s->end.unseen);
+		log_warn(
+		    "%llu times that threads were blocked are in no snapshot, or not whole: there "
+		    "were too many threads, or their return was not seen",
+		    (unsigned long long)s->end.unseen);
 	if (s->end.beyond_bounds)
 		log_warn("%llu processes, mappings or modules were more than are kept: their code "
 			 "has no names",

@@ -197,8 +197,9 @@ TEST(too_many_open_intervals)
 /* Counters are ns then, and what a block gave to snapshots stands beside what none of them got. */
 TEST(off_cpu_time_is_counted_in_units)
 {
-	struct tally_raw raw = {.process = 1};
-	struct tally_stack stack = {0};
+	uint64_t address = 1;
+	struct tally_raw raw = {.process = 1, .n_kernel = 1, .address = &address};
+	struct tally_stack stack = {.n_kernel = 1, .kernel = &address};
 	struct tally *t;
 	bool full;
 
