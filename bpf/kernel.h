@@ -18,6 +18,13 @@ typedef __s64 s64;
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD   0x00200000
 
+/* Of task_struct.__state, as they are since Linux 5.8 at least. */
+#define TASK_UNINTERRUPTIBLE 0x0002
+#define TASK_STOPPED	     0x0004
+#define TASK_TRACED	     0x0008
+#define TASK_DEAD	     0x0080
+#define TASK_NOLOAD	     0x0400
+
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
 struct ns_common {
@@ -45,9 +52,16 @@ struct mm_struct {
 
 struct task_struct {
 	unsigned int flags;
+	unsigned int __state;
+	int pid;
 	struct mm_struct *mm;
 	struct nsproxy *nsproxy;
 	unsigned int in_execve : 1;
+};
+
+/* Before Linux 5.14. */
+struct task_struct___old {
+	long state;
 };
 
 #pragma clang attribute pop

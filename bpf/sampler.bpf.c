@@ -68,11 +68,18 @@ struct {
 	__uint(max_entries, 8 << 20);
 } copies SEC(".maps");
 
+/* What may be done now and then only: a burst at first, then once in a while. */
+struct budget {
+	u64 left_ns; /* what has gathered since the last times */
+	u64 last_ns;
+};
+
+#define COPY_PAGE 4096
+
 struct copy {
 	struct sampler_copy head;
-	u8 byte[SAMPLER_COPY_BYTES];
-	u64 budget_ns; /* of this CPU: what has gathered since the last copies */
-	u64 last_ns;
+	u8 byte[SAMPLER_COPY_BYTES + 2 * COPY_PAGE]; /* what is beyond is for the verifier */
+	struct budget budget;			     /* of this CPU */
 };
 
 /* By CPU; an element is larger than those of a per-CPU map may be. */
@@ -85,6 +92,7 @@ struct {
 
 /* A record under way. The second stack starts right behind the first, wherever that ends. */
 struct scratch {
+	struct sampler_block block;
 	struct sampler_record r;
 	u64 addr[SAMPLER_MAX_FRAMES + SAMPLER_MAX_USER + 2];
 	struct unwind unwind;
@@ -180,30 +188,30 @@ static long take_frame(u32 i, void *unused)
 	return u->end != 0;
 }
 
-/* Whether this CPU may take a copy now: a burst at first, then one every few milliseconds. */
-static __always_inline _Bool may_copy(struct copy *c, u64 t_ns)
+static __always_inline _Bool spend(struct budget *b, u64 t_ns, u64 every_ns, u64 burst)
 {
-	const u64 burst_ns = (u64)SAMPLER_COPIES_BURST * SAMPLER_COPY_EVERY;
-
-	if (copying == SAMPLER_COPY_ALL)
-		return 1;
-	c->budget_ns += c->last_ns ? t_ns - c->last_ns : burst_ns;
-	c->last_ns = t_ns;
-	if (c->budget_ns > burst_ns)
-		c->budget_ns = burst_ns;
-	if (c->budget_ns < SAMPLER_COPY_EVERY)
+	b->left_ns += b->last_ns ? t_ns - b->last_ns : burst * every_ns;
+	b->last_ns = t_ns;
+	if (b->left_ns > burst * every_ns)
+		b->left_ns = burst * every_ns;
+	if (b->left_ns < every_ns)
 		return 0;
-	c->budget_ns -= SAMPLER_COPY_EVERY;
+	b->left_ns -= every_ns;
 	return 1;
 }
 
-#define COPY_PAGE 4096
+/* Whether this CPU may take a copy now. */
+static __always_inline _Bool may_copy(struct copy *c, u64 t_ns)
+{
+	return copying == SAMPLER_COPY_ALL ||
+	       spend(&c->budget, t_ns, SAMPLER_COPY_EVERY, SAMPLER_COPIES_BURST);
+}
 
 /* The bytes from the stack pointer on: to the end of its page, then whole pages, while they can be
  * read; of a main thread up to where its stack began. */
-static __always_inline u32 copy_bytes(struct copy *c, u64 sp, u64 top)
+static __always_inline u64 copy_bytes(struct copy *c, u64 sp, u64 top)
 {
-	u32 n = COPY_PAGE - (sp & (COPY_PAGE - 1)), got = 0;
+	u64 n = COPY_PAGE - (sp & (COPY_PAGE - 1)), got = 0, at, size;
 	u64 left = top > sp ? top - sp : SAMPLER_COPY_BYTES;
 
 	for (int i = 0; i < SAMPLER_COPY_BYTES / COPY_PAGE; i++) {
@@ -211,7 +219,14 @@ static __always_inline u32 copy_bytes(struct copy *c, u64 sp, u64 top)
 			break;
 		if (n > left - got)
 			n = left - got;
-		if (n > COPY_PAGE || bpf_probe_read_user(c->byte + got, n, (void *)(sp + got)))
+		/* Bounds that are plain to see, whatever the compiler made of those above. */
+		at = got;
+		size = n;
+		barrier_var(at);
+		barrier_var(size);
+		at &= SAMPLER_COPY_BYTES - 1;
+		size &= 2 * COPY_PAGE - 1;
+		if (bpf_probe_read_user(c->byte + at, size, (void *)(sp + at)))
 			break;
 		got += n;
 		n = COPY_PAGE;
@@ -230,12 +245,13 @@ static __always_inline void copy_stack(const struct unwind *u, struct task_struc
 {
 	u32 cpu = bpf_get_smp_processor_id();
 	struct copy *c = bpf_map_lookup_elem(&copy_of_cpu, &cpu);
-	u32 n;
+	u64 n;
 
 	if (!c || !may_copy(c, t_ns))
 		return;
 	__builtin_memcpy(c->head.reg, u->reg0, sizeof(c->head.reg));
 	n = copy_bytes(c, u->reg0[UNWIND_RSP], BPF_CORE_READ(task, mm, start_stack));
+	barrier_var(n);
 	if (!n || n > SAMPLER_COPY_BYTES)
 		return;
 	c->head.t_ns = t_ns;
@@ -344,18 +360,20 @@ static __always_inline u32 kernel_stack(void *ctx, u64 *addr, u16 *flags)
 	return n / sizeof(*addr);
 }
 
-static __always_inline void submit(struct sampler_slot *slot, struct scratch *s, u64 size)
+/* `worth`: what is lost, in the unit of the slot, where there is no room. */
+static __always_inline _Bool submit(struct sampler_slot *slot, void *data, u64 size, u64 worth)
 {
-	if (!bpf_ringbuf_output(&ring, s, size, BPF_RB_NO_WAKEUP)) {
+	if (!bpf_ringbuf_output(&ring, data, size, BPF_RB_NO_WAKEUP)) {
 		slot->submitted++;
-		return;
+		return 1;
 	}
 	/* A record takes 8 bytes more than it holds, and the ring is never filled to the last. */
 	if (bpf_ringbuf_query(&ring, BPF_RB_AVAIL_DATA) + size + 16 >
 	    bpf_ringbuf_query(&ring, BPF_RB_RING_SIZE))
-		slot->ring_full++;
+		slot->ring_full += worth;
 	else
-		slot->ring_busy++;
+		slot->ring_busy += worth;
+	return 0;
 }
 
 /* false: the process is not in our PID namespace */
@@ -375,17 +393,50 @@ static __always_inline _Bool ids(u32 *tgid_ret, u32 *tid_ret)
 	return 1;
 }
 
+static __always_inline _Bool is_recording(u64 t_ns)
+{
+	return start_ns && t_ns >= start_ns && (!stop_ns || t_ns < stop_ns);
+}
+
+/* The record of the current task, with both stacks: how many bytes. */
+static __always_inline u64 fill_record(void *ctx, struct scratch *s, struct task_struct *task,
+				       u32 tgid, u32 tid, u64 t_ns, const _Bool by_tables)
+{
+	u32 task_flags = BPF_CORE_READ(task, flags), n_kernel, n_user;
+	u16 flags = 0;
+
+	if (task_flags & PF_KTHREAD)
+		flags = SAMPLER_KTHREAD | SAMPLER_NO_USER;
+	else if (!BPF_CORE_READ(task, mm) || task_flags & PF_IO_WORKER)
+		flags = SAMPLER_NO_USER;
+	n_kernel = kernel_stack(ctx, s->addr, &flags);
+	n_kernel &= SAMPLER_MAX_FRAMES;
+	barrier_var(n_kernel);
+	s->r.n_kernel = n_kernel;
+	n_user = user_stack(ctx, s, n_kernel, tgid, t_ns, &flags, by_tables);
+	n_user &= SAMPLER_MAX_USER;
+	barrier_var(n_user);
+	s->r.t_ns = t_ns;
+	s->r.tgid = tgid;
+	s->r.tid = tid;
+	s->r.cpu = bpf_get_smp_processor_id();
+	s->r.flags = flags;
+	s->r.n_user = n_user;
+	s->r.cgroup = bpf_get_current_cgroup_id();
+	bpf_get_current_comm(s->r.comm, sizeof(s->r.comm));
+	return sizeof(s->r) + (u64)(n_kernel + n_user) * sizeof(*s->addr);
+}
+
 static __always_inline int take_sample(void *ctx, const _Bool by_tables)
 {
-	u64 t_ns = bpf_ktime_get_ns();
+	u64 t_ns = bpf_ktime_get_ns(), size;
 	struct sampler_slot *slot;
 	struct task_struct *task;
 	struct scratch *s;
-	u32 zero = 0, tgid, tid, task_flags, n_kernel, n_user;
-	u16 flags = 0;
+	u32 zero = 0, tgid, tid;
 	_Bool ours;
 
-	if (!start_ns || t_ns < start_ns || (stop_ns && t_ns >= stop_ns))
+	if (!is_recording(t_ns))
 		return 0;
 	slot = slot_of(t_ns);
 	s = bpf_map_lookup_elem(&scratch, &zero);
@@ -402,28 +453,8 @@ static __always_inline int take_sample(void *ctx, const _Bool by_tables)
 		slot->filtered++;
 		return 0;
 	}
-	task_flags = BPF_CORE_READ(task, flags);
-	if (task_flags & PF_KTHREAD)
-		flags = SAMPLER_KTHREAD | SAMPLER_NO_USER;
-	else if (!BPF_CORE_READ(task, mm) || task_flags & PF_IO_WORKER)
-		flags = SAMPLER_NO_USER;
-
-	n_kernel = kernel_stack(ctx, s->addr, &flags);
-	n_kernel &= SAMPLER_MAX_FRAMES;
-	barrier_var(n_kernel);
-	s->r.n_kernel = n_kernel;
-	n_user = user_stack(ctx, s, n_kernel, tgid, t_ns, &flags, by_tables);
-	n_user &= SAMPLER_MAX_USER;
-	barrier_var(n_user);
-	s->r.t_ns = t_ns;
-	s->r.tgid = tgid;
-	s->r.tid = tid;
-	s->r.cpu = bpf_get_smp_processor_id();
-	s->r.flags = flags;
-	s->r.n_user = n_user;
-	s->r.cgroup = bpf_get_current_cgroup_id();
-	bpf_get_current_comm(s->r.comm, sizeof(s->r.comm));
-	submit(slot, s, sizeof(s->r) + (u64)(n_kernel + n_user) * sizeof(*s->addr));
+	size = fill_record(ctx, s, task, tgid, tid, t_ns, by_tables);
+	submit(slot, &s->r, size, 1);
 	return 0;
 }
 
@@ -486,3 +517,5 @@ int sample_by_pointers(struct bpf_perf_event_data *ctx)
 {
 	return take_sample(ctx, 0);
 }
+
+#include "bpf/offcpu.bpf.h"

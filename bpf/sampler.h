@@ -67,17 +67,55 @@ struct sampler_copy {
 };
 
 /*
+ * Off-CPU time: a block is the time from a thread's switch-out to its next switch-in. Its record
+ * says so; then a struct sampler_record with its stack may follow, taken at either end:
+ *
+ *	in_ns 0, with a stack      it lasts. Its end follows
+ *	in_ns, without a stack     the end of such a one
+ *	in_ns, with a stack        a block that is over
+ */
+struct sampler_block {
+	__u64 out_ns, in_ns; /* CLOCK_MONOTONIC */
+	__u32 thread;	     /* its id in the initial PID namespace */
+	__u16 state;	     /* enum block_state */
+	__u16 has_stack;
+};
+
+enum block_state {
+	BLOCK_NONE, /* it was sampled, not blocked */
+	BLOCK_SLEEPING,
+	BLOCK_UNINTERRUPTIBLE,
+	BLOCK_RUNNABLE, /* it was preempted, or yielded: it waits for a CPU */
+	BLOCK_STOPPED,	/* by a signal or a debugger */
+	BLOCK_STATES
+};
+
+/* The end of a block that lasted, where the ring had no room for it. */
+struct sampler_end {
+	__u64 out_ns, in_ns;
+};
+
+/* Stacks that are taken when a block begins, though the thread's last one was too short to count.
+ */
+#define SAMPLER_OUT_BURST 128	 /* on each CPU */
+#define SAMPLER_OUT_EVERY 500000 /* ns, after a burst */
+
+/*
  * The counters of one CPU in one interval. `interval` says which: a slot starts anew when a later
  * interval needs it. expected = idle + filtered + submitted + ring_full + ring_busy, as soon as
  * no call of that interval is under way.
+ *
+ * Of off-CPU time all are ns of the blocks that ended in the interval, but for `submitted`, which
+ * counts records: expected = filtered + ring_full + ring_busy + those of the records and of `ends`.
  */
 struct sampler_slot {
 	__u64 interval;
 	__u64 expected, idle, filtered, submitted, ring_full, ring_busy;
-	__u64 unused;
+	__u64 ends; /* how many struct sampler_end wait to be read */
 };
 
 _Static_assert(sizeof(struct sampler_record) == 48, "a record's head is 48 bytes");
+_Static_assert(sizeof(struct sampler_block) == 24, "a block's head is 24 bytes");
 _Static_assert(sizeof(struct sampler_slot) == 64, "a slot is one cache line");
 
 #endif

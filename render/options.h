@@ -10,7 +10,7 @@
 
 enum scale {
 	SCALE_AUTO,  /* the smallest round number of CPUs ≥ 1.1 × the busiest window */
-	SCALE_CPU,   /* all online CPUs */
+	SCALE_CPU,   /* all online CPUs; as SCALE_PEAK where they are no limit */
 	SCALE_PEAK,  /* the busiest window */
 	SCALE_SHARE, /* each window is 100 % */
 };

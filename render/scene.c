@@ -330,10 +330,15 @@ static int first_pass(struct scene *s)
 	return err;
 }
 
+uint64_t scene_limit(const struct scene *s)
+{
+	return s->knows_cpus && !s->is_off_cpu ? (uint64_t)s->rec->meta.online_cpus * s->one : 0;
+}
+
 static uint64_t full_width(const struct scene *s)
 {
 	static const uint64_t round_numbers[] = {1, 2, 5};
-	uint64_t online = s->knows_cpus ? (uint64_t)s->rec->meta.online_cpus * s->one : 0;
+	uint64_t online = scene_limit(s);
 	uint64_t need = s->busiest + s->busiest / 10, full = 0;
 
 	if (s->opt.scale == SCALE_SHARE)
@@ -413,6 +418,7 @@ int scene_create(struct recording *rec, const struct render_options *opt, int fl
 	s->rec = rec;
 	s->opt = *opt;
 	s->knows_cpus = recording_knows_cpus(rec);
+	s->is_off_cpu = s->knows_cpus && recording_is_off_cpu(&rec->meta);
 	s->one = s->knows_cpus || opt->scale == SCALE_SHARE ? VALUE_ONE : value_of_one(rec);
 	dict_init(&s->impl->names);
 	tree_add(s, 0, dict_string(&s->impl->names, "all", 3), BOX_ROOT);

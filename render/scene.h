@@ -15,8 +15,8 @@
  * each other cost only the snapshots in which they differ.
  *
  * A value is load in thousand-millionths: of a CPU where the recording knows how much CPU time a
- * sample stands for, else of a sample per interval; of the window itself where the scale is
- * SCALE_SHARE.
+ * sample stands for, of a blocked thread where it is of off-CPU time, else of a sample per
+ * interval; of the window itself where the scale is SCALE_SHARE.
  */
 #define VALUE_ONE 1000000000u
 /* Counts that are not samples (ns, bytes) may be so many that they are values as they are. */
@@ -38,8 +38,10 @@ struct scene {
 	struct tree tree;
 	uint64_t full;	  /* value of the full width */
 	uint64_t busiest; /* value of the busiest window */
-	bool knows_cpus;
-	uint64_t one; /* value of one CPU, one sample per interval, or of all: VALUE_ONE or 1 */
+	bool knows_cpus;  /* or threads */
+	bool is_off_cpu;
+	uint64_t one; /* value of one CPU or thread, one sample per interval, or of all: VALUE_ONE
+			 or 1 */
 	/* Value of each snapshot's samples by the kind of their own function: strip[i * BOX_KINDS +
 	 * kind]. */
 	uint64_t *strip;
@@ -52,6 +54,9 @@ struct scene {
 int scene_create(struct recording *rec, const struct render_options *opt, int flame_width_px,
 		 int max_rows, struct scene **scene_ret);
 void scene_destroy(struct scene *s);
+
+/* What the load can be at most: the CPUs that were online; 0: any number. */
+uint64_t scene_limit(const struct scene *s);
 
 /* Fills st, whose `self` has tree.cap elements, all 0 at first, and is the caller's. */
 int scene_state(struct scene *s, uint32_t last, struct state *st);

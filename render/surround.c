@@ -94,10 +94,9 @@ static int trust_width(const struct surround *s, const struct text_style *style)
 {
 	char number[32], words[WORDS_MAX];
 
-	words_count(s->scene->rec->total.taken, number, sizeof(number));
-	snprintf(words, sizeof(words),
-		 "%s samples%s · 88 %% lost · 88 %% truncated · 88 %% unnamed", number,
-		 s->is_narrow ? "" : " in this image");
+	words_taken(s->scene, s->scene->rec->total.taken, number, sizeof(number));
+	snprintf(words, sizeof(words), "%s%s · 88 %% lost · 88 %% truncated · 88 %% unnamed",
+		 number, s->is_narrow ? "" : " in this image");
 	return text_width(s->text, style, words);
 }
 
@@ -238,9 +237,8 @@ static void draw_trust(const struct surround *s, struct image *img, const struct
 		style.colour = s->chrome->muted;
 		x -= text_draw(s->text, img, &style, ALIGN_RIGHT, x, y, 0, geo->width, " · ");
 	}
-	words_count(a->taken, number, sizeof(number));
-	snprintf(words, sizeof(words), "%s samples%s", number,
-		 s->is_narrow ? "" : " in this image");
+	words_taken(s->scene, a->taken, number, sizeof(number));
+	snprintf(words, sizeof(words), "%s%s", number, s->is_narrow ? "" : " in this image");
 	text_draw(s->text, img, &style, ALIGN_RIGHT, x, y, 0, geo->width, words);
 }
 

@@ -93,6 +93,36 @@ void words_count(uint64_t n, char *buf, size_t size)
 	snprintf(buf, size, "%s", out);
 }
 
+/* Three digits at least, none of them false. */
+static void seconds(uint64_t ns, char *buf, size_t size)
+{
+	unsigned long long ms = ns / NS_PER_MS;
+
+	if (ms < 1000)
+		snprintf(buf, size, "%llu ms", ms);
+	else if (ms < 10000)
+		snprintf(buf, size, "%llu.%02llu s", ms / 1000, ms / 10 % 100);
+	else if (ms < 100000)
+		snprintf(buf, size, "%llu.%llu s", ms / 1000, ms / 100 % 10);
+	else {
+		words_count(ms / 1000, buf, size);
+		snprintf(buf + strlen(buf), size - strlen(buf), " s");
+	}
+}
+
+void words_taken(const struct scene *s, uint64_t count, char *buf, size_t size)
+{
+	char number[32];
+
+	if (s->is_off_cpu) {
+		seconds(count * s->rec->meta.period_ns, number, sizeof(number));
+		snprintf(buf, size, "%s blocked", number);
+	} else {
+		words_count(count, number, sizeof(number));
+		snprintf(buf, size, "%s samples", number);
+	}
+}
+
 void words_percent(uint64_t part, uint64_t whole, char *buf, size_t size)
 {
 	uint64_t tenths = whole ? (part * 1000 + whole / 2) / whole : 0;
@@ -132,8 +162,12 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 		snprintf(what, sizeof(what), "%.60s · ", meta->filter);
 	else if (meta->follows_command)
 		snprintf(what, sizeof(what), "with its descendants · ");
+	else if (s->is_off_cpu)
+		snprintf(what, sizeof(what), "all processes · ");
 	else if (meta->online_cpus)
 		snprintf(what, sizeof(what), "all %u CPUs · ", meta->online_cpus);
+	if (s->is_off_cpu)
+		snprintf(what + strlen(what), sizeof(what) - strlen(what), "off the CPU · ");
 	if (meta->freq_hz)
 		snprintf(what + strlen(what), sizeof(what) - strlen(what), "%u Hz · ",
 			 meta->freq_hz);
@@ -180,6 +214,9 @@ void words_root(const struct scene *s, uint64_t value, char *buf, size_t size)
 
 	if (s->opt.scale == SCALE_SHARE) {
 		snprintf(buf, size, "all · each image is 100 %%");
+	} else if (s->is_off_cpu) {
+		load(s, value, v, sizeof(v));
+		snprintf(buf, size, "all · %s threads blocked", v);
 	} else if (s->knows_cpus) {
 		load(s, value, v, sizeof(v));
 		plain(s, (uint64_t)s->rec->meta.online_cpus * s->one, full, sizeof(full));
@@ -205,7 +242,7 @@ void words_tick(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 
 void words_ruler(const struct scene *s, uint64_t value, bool last, char *buf, size_t size)
 {
-	uint64_t online = (uint64_t)s->rec->meta.online_cpus * s->one;
+	uint64_t online = scene_limit(s);
 	char v[32], all[32];
 
 	if (s->opt.scale == SCALE_SHARE) {
@@ -221,10 +258,13 @@ void words_ruler(const struct scene *s, uint64_t value, bool last, char *buf, si
 	else
 		plain(s, value, v, sizeof(v));
 	plain(s, online, all, sizeof(all));
-	if (s->knows_cpus && online && value != online)
+	if (online && value != online)
 		snprintf(buf, size, "full width = %s of %s CPUs", v, all);
 	else
-		snprintf(buf, size, "%s %s", v, s->knows_cpus ? "CPUs" : "samples per interval");
+		snprintf(buf, size, "%s %s", v,
+			 s->is_off_cpu	 ? "threads"
+			 : s->knows_cpus ? "CPUs"
+					 : "samples per interval");
 }
 
 uint64_t words_ruler_step(const struct scene *s)

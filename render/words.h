@@ -25,6 +25,8 @@ void words_root(const struct scene *s, uint64_t value, char *buf, size_t size);
 void words_tick(const struct scene *s, uint64_t time_ns, char *buf, size_t size);
 /* A number under a tick of the ruler; with its unit at the right end. */
 void words_ruler(const struct scene *s, uint64_t value, bool last, char *buf, size_t size);
+/* "1,234 samples", or "12.4 s blocked" */
+void words_taken(const struct scene *s, uint64_t count, char *buf, size_t size);
 /* "1,234" */
 void words_count(uint64_t n, char *buf, size_t size);
 /* "0.4 %": two digits, none of them false. */

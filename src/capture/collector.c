@@ -132,12 +132,19 @@ static void send_snapshot(struct run *r, const struct cutter_snapshot *s)
 
 static bool close_one(struct run *r, uint64_t seen_ns, bool force)
 {
+	uint64_t now = clock_ns(CLOCK_MONOTONIC), whole_ns = seen_ns;
 	struct sampler_counters counters;
 	struct cutter_snapshot s;
 
+	/* What lasts may be filtered for its length yet. */
+	if (r->cutter.unit_ns && !r->stop_ns)
+		whole_ns -= blocks_hold_ns(&r->intake.blocks);
 	sampler_counters(r->sampler, r->cutter.next, &counters);
-	if (!cutter_close(&r->cutter, &counters, seen_ns, clock_ns(CLOCK_MONOTONIC), force, &s))
+	if (!cutter_is_due(&r->cutter, &counters, force ? 0 : whole_ns, now, force))
 		return false;
+	if (r->cutter.unit_ns)
+		blocks_close(&r->intake.blocks, seen_ns);
+	cutter_close(&r->cutter, &counters, whole_ns, now, true, &s);
 	send_snapshot(r, &s);
 	cutter_done(&r->cutter, &s);
 	return true;
@@ -231,6 +238,7 @@ static void tick(struct run *r)
 		;
 	if (now >= r->next_sweep_ns) {
 		procs_sweep(r->intake.procs, now - KEEP_NS);
+		blocks_sweep(&r->intake.blocks, now - KEEP_NS);
 		if (r->intake.unwinder)
 			unwinder_tick(r->intake.unwinder, now);
 		if (!r->stop_ns)
@@ -338,6 +346,8 @@ static void send_ended(struct run *r)
 	    .command_status = r->command_status,
 	    .sideband_lost = r->intake.sideband_lost,
 	    .late = r->cutter.late,
+	    .unseen = sampler_unseen(r->sampler) + r->intake.blocks.unended,
+	    .moved_ns = r->intake.blocks.moved_ns,
 	    .unsent = r->intake.unsent,
 	    .beyond_bounds = procs_refused(r->intake.procs) + modules_refused(r->intake.modules),
 	    .ring_bytes = sampler_ring_bytes(r->sampler),
@@ -381,6 +391,10 @@ static int open_sideband(struct run *r)
 static int open_sampler(struct run *r)
 {
 	const struct capture_options *opts = r->opts;
+	struct sampler_takers takers = {.record = intake_take_sample,
+					.block = intake_take_block,
+					.copy = intake_take_copy,
+					.arg = &r->intake};
 	int status, err;
 
 	if (opts->argv) {
@@ -395,8 +409,7 @@ static int open_sampler(struct run *r)
 	status = events_open(&r->events, opts);
 	if (status)
 		return status;
-	r->sampler = sampler_create(opts, r->events.n, intake_take_sample, intake_take_copy,
-				    &r->intake, &status);
+	r->sampler = sampler_create(opts, r->events.n, &takers, &status);
 	if (!r->sampler)
 		return status;
 	if (sampler_by_tables(r->sampler))
@@ -458,6 +471,10 @@ static int begin(struct run *r)
 	read_clocks(r);
 	start_ns = clock_ns(CLOCK_MONOTONIC);
 	cutter_init(&r->cutter, start_ns, r->opts->interval_ns, &limits);
+	if (r->opts->event.kind == EVENT_OFF_CPU) {
+		r->cutter.unit_ns = CAPTURE_BLOCK_UNIT_NS;
+		intake_init_blocks(&r->intake, r->opts->min_block_ns, r->opts->max_block_ns);
+	}
 	sampler_begin(r->sampler, start_ns);
 	r->deadline_ns = UINT64_MAX;
 	if (r->opts->duration_ns) {

@@ -59,15 +59,60 @@ void cutter_stop(struct cutter *c, uint64_t stop_ns)
 	c->stop_ns = stop_ns;
 }
 
-bool cutter_is_open(const struct cutter *c)
+uint64_t cutter_open_ns(const struct cutter *c)
 {
-	return c->stop_ns > c->start_ns + c->next * c->interval_ns;
+	return c->start_ns + c->next * c->interval_ns;
 }
 
-static bool agree(const struct sampler_counters *n, uint64_t records)
+uint64_t cutter_open_end_ns(const struct cutter *c)
 {
+	uint64_t end = cutter_open_ns(c) + c->interval_ns;
+
+	return end < c->stop_ns ? end : c->stop_ns;
+}
+
+bool cutter_is_open(const struct cutter *c)
+{
+	return c->stop_ns > cutter_open_ns(c);
+}
+
+static bool agree(const struct cutter *c, const struct sampler_counters *n, const struct tally *t)
+{
+	uint64_t records = t ? t->records : 0, came = c->unit_ns ? t ? t->ended_ns : 0 : records;
+
 	return n->submitted == records &&
-	       n->expected == n->idle + n->filtered + n->submitted + n->ring_full + n->ring_busy;
+	       n->expected == n->idle + n->filtered + came + n->ring_full + n->ring_busy;
+}
+
+/* From ns to units, with what was left the last time. */
+static uint64_t units(const struct cutter *c, uint64_t *left_ns, uint64_t ns)
+{
+	*left_ns += ns;
+	ns = *left_ns / c->unit_ns;
+	*left_ns %= c->unit_ns;
+	return ns;
+}
+
+/*
+ * A block's time stands in the snapshots in which it lasted, if it was taken, and else in the one
+ * in which it ended. So nothing but the sum is expected; but what ended, and of which no record
+ * came, is missing.
+ */
+static void settle_time(struct cutter *c, struct account *a, const struct sampler_counters *n,
+			const struct tally *t)
+{
+	uint64_t known_ns = n->filtered + n->ring_full + n->ring_busy + (t ? t->ended_ns : 0);
+
+	*a = (struct account){.taken = t ? t->taken : 0,
+			      .filtered =
+				  units(c, &c->filtered_ns, n->filtered) + (t ? t->filtered : 0)};
+	a->lost[LOSS_RING_FULL] = units(c, &c->ring_full_ns, n->ring_full);
+	a->lost[LOSS_RING_BUSY] = units(c, &c->ring_busy_ns, n->ring_busy);
+	a->lost[LOSS_HASH_STORAGE] = t ? t->lost_pairs : 0;
+	a->lost[LOSS_STACK_STORAGE] = t ? t->lost_stacks : 0;
+	if (n->expected > known_ns)
+		a->lost[LOSS_MISSING] = units(c, &c->missing_ns, n->expected - known_ns);
+	a->expected = a->taken + a->filtered + account_lost(a);
 }
 
 static void settle(struct account *a, const struct sampler_counters *n, const struct tally *t)
@@ -91,21 +136,31 @@ static void settle(struct account *a, const struct sampler_counters *n, const st
 	a->lost[LOSS_MISSING] = a->expected - accounted;
 }
 
+bool cutter_is_due(const struct cutter *c, const struct sampler_counters *counters,
+		   uint64_t seen_ns, uint64_t now_ns, bool force)
+{
+	uint64_t t1 = cutter_open_end_ns(c);
+
+	if (!cutter_is_open(c))
+		return false;
+	return force || (seen_ns >= t1 && (agree(c, counters, c->ring[c->next % SAMPLER_SLOTS]) ||
+					   now_ns >= t1 + CUTTER_PATIENCE_NS));
+}
+
 bool cutter_close(struct cutter *c, const struct sampler_counters *counters, uint64_t seen_ns,
 		  uint64_t now_ns, bool force, struct cutter_snapshot *ret)
 {
-	uint64_t t0 = c->start_ns + c->next * c->interval_ns, t1 = t0 + c->interval_ns;
 	struct tally *t = c->ring[c->next % SAMPLER_SLOTS];
 
-	if (t1 > c->stop_ns)
-		t1 = c->stop_ns;
-	if (!cutter_is_open(c))
+	if (!cutter_is_due(c, counters, seen_ns, now_ns, force))
 		return false;
-	if (!force && (seen_ns < t1 ||
-		       (!agree(counters, t ? t->records : 0) && now_ns < t1 + CUTTER_PATIENCE_NS)))
-		return false;
-	*ret = (struct cutter_snapshot){.t0_ns = t0, .t1_ns = t1, .tally = t};
-	settle(&ret->account, counters, t);
+	*ret = (struct cutter_snapshot){.t0_ns = cutter_open_ns(c),
+					.t1_ns = cutter_open_end_ns(c),
+					.tally = t};
+	if (c->unit_ns)
+		settle_time(c, &ret->account, counters, t);
+	else
+		settle(&ret->account, counters, t);
 	c->ring[c->next % SAMPLER_SLOTS] = NULL;
 	c->next++;
 	return true;

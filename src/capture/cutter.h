@@ -16,6 +16,9 @@
  *one ends with the recording. Snapshots close in order. No clock is read here.
  *
  *	(cutter_tally* → cutter_close*)* → cutter_stop → cutter_close*
+ *
+ * Of off-CPU time the counters are ns (struct sampler_slot), and counts are units of it: what is
+ * left of a unit goes on to the next snapshot.
  */
 #define CUTTER_PATIENCE_NS 1000000000u
 /* Intervals that can be open at a time: counters of older ones are gone. */
@@ -29,6 +32,8 @@ struct cutter {
 	struct tally_limits limits;
 	uint64_t seed;
 	uint64_t late; /* samples whose snapshot was closed */
+	/* Of off-CPU time; else 0. Then what is left of each counter. */
+	uint64_t unit_ns, filtered_ns, ring_full_ns, ring_busy_ns, missing_ns;
 };
 
 struct cutter_snapshot {
@@ -49,13 +54,19 @@ struct tally *cutter_tally(struct cutter *c, uint64_t t_ns, bool *full_ret);
 
 /* Nothing is sampled from stop_ns on. */
 void cutter_stop(struct cutter *c, uint64_t stop_ns);
+/* Where the oldest interval that is open begins and ends. */
+uint64_t cutter_open_ns(const struct cutter *c);
+uint64_t cutter_open_end_ns(const struct cutter *c);
 /* Is there an interval left to close? Only after cutter_stop() can there be none. */
 bool cutter_is_open(const struct cutter *c);
 
 /*
- * Closes the oldest interval if it is due. `seen_ns`: all samples before that time were counted,
- * as far as anyone knows. `counters` are those of interval c->next. `force` closes it anyway.
+ * Is the oldest interval due? `seen_ns`: all samples before that time were counted, as far as
+ * anyone knows. `counters` are those of interval c->next. `force`: if there is one, it is.
  */
+bool cutter_is_due(const struct cutter *c, const struct sampler_counters *counters,
+		   uint64_t seen_ns, uint64_t now_ns, bool force);
+/* Closes it if it is. */
 bool cutter_close(struct cutter *c, const struct sampler_counters *counters, uint64_t seen_ns,
 		  uint64_t now_ns, bool force, struct cutter_snapshot *ret);
 /* The snapshot was sent: its memory serves the next one. */

@@ -158,6 +158,8 @@ static int settle_rate(struct events *ev, const struct capture_options *opts)
 			  ev->freq_hz, max);
 		return CAPTURE_USAGE;
 	}
+	if (ev->event.kind == EVENT_OFF_CPU)
+		ev->period_ns = CAPTURE_BLOCK_UNIT_NS;
 	if (ev->event.kind != EVENT_CLOCK)
 		return CAPTURE_OK;
 	if (!ev->freq_hz && ev->period < CAPTURE_PERIOD_MIN_NS) {
@@ -205,7 +207,7 @@ static int open_probe(struct events *ev, const struct capture_options *opts)
 		return CAPTURE_USAGE;
 	}
 	/* A uprobe is opened by whoever attaches the program. */
-	if (ev->event.kind == EVENT_UPROBE)
+	if (ev->event.kind == EVENT_UPROBE || ev->event.kind == EVENT_OFF_CPU)
 		return CAPTURE_OK;
 	status = read_tracepoint(&ev->event);
 	if (status)

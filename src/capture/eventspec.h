@@ -13,8 +13,17 @@
  *	tracepoint:CAT:NAME       a tracepoint of the kernel
  *	uprobe:PATH:SYMBOL        calls of a function of a program or library; SYMBOL+0x10, or the
  *	                          offset in the file alone, 0x1234, too
+ *
+ * EVENT_OFF_CPU has no name here: it is the time in which threads are not on a CPU.
  */
-enum event_kind { EVENT_CLOCK, EVENT_HARDWARE, EVENT_SOFTWARE, EVENT_TRACEPOINT, EVENT_UPROBE };
+enum event_kind {
+	EVENT_CLOCK,
+	EVENT_HARDWARE,
+	EVENT_SOFTWARE,
+	EVENT_TRACEPOINT,
+	EVENT_UPROBE,
+	EVENT_OFF_CPU,
+};
 
 #define EVENT_PART_MAX 4096
 

@@ -53,6 +53,7 @@ void intake_deinit(struct intake *in)
 	for (size_t i = 0; i < in->n_copies; i++)
 		free(in->copy[i]);
 	free(in->copy);
+	blocks_deinit(&in->blocks);
 	*in = (struct intake){0};
 }
 
@@ -194,16 +195,36 @@ void intake_take_event(void *arg, const struct sideband_event *e)
 	}
 }
 
+static void take_bytes(struct intake *in, uint64_t t_ns, const void *data, size_t size)
+{
+	in->bytes = xgrow(in->bytes, &in->cap_bytes, in->n_bytes + size, 1);
+	memcpy(in->bytes + in->n_bytes, data, size);
+	in->sample = xgrow(in->sample, &in->cap_samples, in->n_samples + 1, sizeof(*in->sample));
+	in->sample[in->n_samples++] =
+	    (struct pending_sample){.t_ns = t_ns, .at = in->n_bytes, .size = size};
+	in->n_bytes += size;
+}
+
+static size_t record_size(const struct sampler_record *r)
+{
+	return sizeof(*r) + sizeof(uint64_t) * ((size_t)r->n_kernel + r->n_user);
+}
+
 void intake_take_sample(void *arg, const struct sampler_record *r)
 {
-	struct intake *in = arg;
-	size_t size = sizeof(*r) + sizeof(uint64_t) * ((size_t)r->n_kernel + r->n_user);
+	take_bytes(arg, r->t_ns, r, record_size(r));
+}
 
-	in->bytes = xgrow(in->bytes, &in->cap_bytes, in->n_bytes + size, 1);
-	memcpy(in->bytes + in->n_bytes, r, size);
-	in->sample = xgrow(in->sample, &in->cap_samples, in->n_samples + 1, sizeof(*in->sample));
-	in->sample[in->n_samples++] = (struct pending_sample){.t_ns = r->t_ns, .at = in->n_bytes};
-	in->n_bytes += size;
+static uint64_t block_time(const struct sampler_block *b)
+{
+	return b->in_ns ? b->in_ns : b->out_ns;
+}
+
+void intake_take_block(void *arg, const struct sampler_block *b)
+{
+	const struct sampler_record *r = sampler_block_record(b);
+
+	take_bytes(arg, block_time(b), b, sizeof(*b) + (r ? record_size(r) : 0));
 }
 
 void intake_take_copy(void *arg, const struct sampler_copy *c)
@@ -375,6 +396,8 @@ static bool resolve(struct intake *in, struct proc *p, uint64_t address, bool is
 
 static const struct sampler_copy *find_copy(const struct intake *in, const struct sampler_record *r)
 {
+	if (!(r->flags & SAMPLER_COPIED))
+		return NULL;
 	for (size_t i = 0; i < in->n_copies; i++)
 		if (in->copy[i]->t_ns == r->t_ns && in->copy[i]->cpu == r->cpu)
 			return in->copy[i];
@@ -412,9 +435,9 @@ static bool map_for_copy(struct intake *in, struct proc *p, const struct mapping
 }
 
 /* Sends the sample's stack to be unwound. Its number, or 0 where that cannot be. */
-static uint32_t send_copy(struct intake *in, struct proc *p, const struct sampler_record *r)
+static uint32_t send_copy(struct intake *in, struct proc *p, const struct sampler_copy *c,
+			  uint64_t t_ns)
 {
-	const struct sampler_copy *c = r->flags & SAMPLER_COPIED ? find_copy(in, r) : NULL;
 	struct wire_copy id = {.id = in->n_sent_copies + 1};
 	struct stack_copy head = {.n_bytes = c ? c->n_bytes : 0, .max_frames = in->max_stack};
 	struct strbuf sb = {0};
@@ -428,7 +451,7 @@ static uint32_t send_copy(struct intake *in, struct proc *p, const struct sample
 	strbuf_add(&sb, &id, sizeof(id));
 	strbuf_add(&sb, &head, sizeof(head));
 	for (size_t i = 0; i < n; i++) {
-		if (!map_for_copy(in, p, &m[i], r->t_ns, &map))
+		if (!map_for_copy(in, p, &m[i], t_ns, &map))
 			continue;
 		strbuf_add(&sb, &map, sizeof(map));
 		head.n_maps++;
@@ -507,46 +530,135 @@ static void help_unwinder(struct intake *in, struct proc *p, const struct sample
 	}
 }
 
+/* Where to count what happened then; NULL: it is too late. */
+static struct tally *open_tally(struct intake *in, uint64_t t_ns)
+{
+	struct tally *t;
+	bool full;
+
+	while (!(t = cutter_tally(in->cutter, t_ns, &full)) && full)
+		in->make_room(in->arg);
+	return t;
+}
+
+static bool is_followed(const struct intake *in, const struct proc *p)
+{
+	return !in->follows || (p && p->followed);
+}
+
+/* Its process, which main knows from now on: NULL where that is not known here. */
+static struct proc *tell_of(struct intake *in, struct proc *p, const struct sampler_record *r,
+			    struct tally_raw *raw_ret)
+{
+	*raw_ret = (struct tally_raw){.flags = r->flags,
+				      .n_kernel = r->n_kernel,
+				      .n_user = r->n_user,
+				      .address = sampler_addresses(r)};
+	if (!p)
+		return NULL;
+	if (p->known_ns < in->lost_ns && p->start_ns < in->lost_ns)
+		p = know_again(in, p, r);
+	p->touched_ns = r->t_ns;
+	raw_ret->process = part_of(in, p, r);
+	raw_ret->generation = p->generation;
+	if (in->unwinder)
+		help_unwinder(in, p, r);
+	return p;
+}
+
 static void count(struct intake *in, const struct sampler_record *r)
 {
-	struct tally_raw raw = {.flags = r->flags,
-				.n_kernel = r->n_kernel,
-				.n_user = r->n_user,
-				.address = sampler_addresses(r)};
 	struct wire_frame frame[SAMPLER_MAX_USER];
 	struct tally_stack stack;
-	struct tally *t;
+	struct tally_raw raw;
+	struct tally *t = open_tally(in, r->t_ns);
 	struct proc *p;
-	bool full, again;
+	bool again;
 
-	while (!(t = cutter_tally(in->cutter, r->t_ns, &full)) && full)
-		in->make_room(in->arg);
 	if (!t)
 		return;
+	tally_record(t);
 	p = find_process(in, r);
-	if (in->follows && (!p || !p->followed)) {
-		tally_filter(t);
+	if (!is_followed(in, p)) {
+		tally_filter(t, 1);
 		return;
 	}
-	if (p) {
-		if (p->known_ns < in->lost_ns && p->start_ns < in->lost_ns)
-			p = know_again(in, p, r);
-		p->touched_ns = r->t_ns;
-		raw.process = part_of(in, p, r);
-		raw.generation = p->generation;
-		if (in->unwinder)
-			help_unwinder(in, p, r);
-		if (p->id)
-			raw.copy = send_copy(in, p, r);
-	}
-	again = tally_again(t, &raw);
+	p = tell_of(in, p, r, &raw);
+	if (p && p->id)
+		raw.copy = send_copy(in, p, find_copy(in, r), r->t_ns);
+	again = tally_again(t, &raw, 1);
 	if (again && !in->each_sample)
 		return;
 	stack = make_stack(in, p, r, raw.copy, frame);
 	if (!again)
-		tally_add(t, &raw, &stack);
+		tally_add(t, &raw, &stack, 1);
 	if (in->each_sample)
 		tell_sample(in, r, raw.process, &stack);
+}
+
+/* --- blocks --- */
+
+static void add_time(void *arg, const struct block_stack *s, bool filtered, uint64_t t_ns,
+		     uint64_t units)
+{
+	struct intake *in = arg;
+	struct tally *t = open_tally(in, t_ns);
+	struct tally_stack stack = s->stack;
+	struct tally_raw raw = s->raw;
+	struct proc *p = s->copy ? procs_find(in->procs, s->pid) : NULL;
+
+	if (!t)
+		return;
+	if (filtered || s->filtered) {
+		tally_filter(t, units);
+		return;
+	}
+	/* Again for each interval: what main made of it is gone with the one before. */
+	if (p && p->id)
+		raw.copy = stack.copy = send_copy(in, p, s->copy, t_ns);
+	if (!tally_again(t, &raw, units))
+		tally_add(t, &raw, &stack, units);
+}
+
+void intake_init_blocks(struct intake *in, uint64_t min_ns, uint64_t max_ns)
+{
+	blocks_init(&in->blocks, in->cutter, min_ns, max_ns, add_time, in);
+}
+
+static void count_stack(struct intake *in, const struct sampler_block *b,
+			const struct sampler_record *r)
+{
+	struct wire_frame frame[SAMPLER_MAX_USER];
+	struct block_stack s = {.pid = r->tgid, .copy = find_copy(in, r)};
+	struct proc *p = find_process(in, r);
+
+	s.filtered = !is_followed(in, p);
+	if (!s.filtered) {
+		p = tell_of(in, p, r, &s.raw);
+		s.raw.flags |= (uint32_t)b->state << 16;
+		s.stack = make_stack(in, p, r, 0, frame);
+		s.stack.state = b->state;
+	}
+	if (b->in_ns)
+		blocks_whole(&in->blocks, b->thread, b->out_ns, b->in_ns, &s);
+	else
+		blocks_begin(&in->blocks, b->thread, b->out_ns, &s);
+}
+
+static void count_block(struct intake *in, const struct sampler_block *b)
+{
+	const struct sampler_record *r = sampler_block_record(b);
+	struct tally *t = open_tally(in, block_time(b));
+
+	if (t) {
+		tally_record(t);
+		if (b->in_ns)
+			t->ended_ns += b->in_ns - b->out_ns;
+	}
+	if (r)
+		count_stack(in, b, r);
+	else
+		blocks_end(&in->blocks, b->thread, b->out_ns, b->in_ns);
 }
 
 /* --- in order of time --- */
@@ -605,7 +717,8 @@ static void keep_rest(struct intake *in, size_t n_samples, size_t n_events)
 	in->bytes = NULL;
 	in->n_bytes = in->cap_bytes = in->n_samples = 0;
 	for (size_t i = 0; i < left; i++)
-		intake_take_sample(in, (const void *)(old + in->sample[n_samples + i].at));
+		take_bytes(in, in->sample[n_samples + i].t_ns, old + in->sample[n_samples + i].at,
+			   in->sample[n_samples + i].size);
 	free(old);
 }
 
@@ -620,7 +733,10 @@ void intake_process(struct intake *in, uint64_t until_ns)
 	for (; s < in->n_samples && in->sample[s].t_ns < until_ns; s++) {
 		for (; e < in->n_events && in->event[e].t_ns <= in->sample[s].t_ns; e++)
 			procs_event(in->procs, &in->event[e]);
-		count(in, (const void *)(in->bytes + in->sample[s].at));
+		if (in->cutter->unit_ns)
+			count_block(in, (const void *)(in->bytes + in->sample[s].at));
+		else
+			count(in, (const void *)(in->bytes + in->sample[s].at));
 	}
 	for (; e < in->n_events && in->event[e].t_ns < until_ns; e++)
 		procs_event(in->procs, &in->event[e]);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/chan.h"
+#include "capture/blocks.h"
 #include "capture/cgroups.h"
 #include "capture/cutter.h"
 #include "capture/modules.h"
@@ -47,10 +48,12 @@ struct intake {
 	uint64_t scan_window_ns; /* late looks into /proc are rationed by the second */
 	uint32_t scans;
 
+	struct blocks blocks; /* of off-CPU time */
+
 	struct pending_sample {
 		uint64_t t_ns;
-		size_t at;
-	} * sample;
+		size_t at, size;
+	} * sample; /* or blocks: struct sampler_block */
 	struct proc_event *event;
 	size_t n_samples, cap_samples, n_events, cap_events;
 	size_t n_followed; /* of the events: those that the unwinder knows */
@@ -62,6 +65,8 @@ struct intake {
 };
 
 void intake_init(struct intake *in, struct chan *out, struct cutter *cutter);
+/* What comes are blocks, and no samples; see blocks.h for min_ns and max_ns. */
+void intake_init_blocks(struct intake *in, uint64_t min_ns, uint64_t max_ns);
 void intake_deinit(struct intake *in);
 
 /* Reads /proc once. Call it after sideband_create(), and before the first intake_process(). */
@@ -70,6 +75,7 @@ void intake_scan(struct intake *in);
 /* For sideband_drain() and sampler_drain(); `arg` is the intake. */
 void intake_take_event(void *arg, const struct sideband_event *e);
 void intake_take_sample(void *arg, const struct sampler_record *r);
+void intake_take_block(void *arg, const struct sampler_block *b);
 void intake_take_copy(void *arg, const struct sampler_copy *c);
 
 /* After sideband_drain(): tells the kernel at once of what it needs to unwind. */

@@ -63,6 +63,8 @@ int capture_options_check(const struct capture_options *opts)
 		wrong = "--interval below 10 ms";
 	else if (opts->interval_ns > CAPTURE_INTERVAL_MAX_NS)
 		wrong = "--interval beyond a day";
+	else if (opts->max_block_ns && opts->max_block_ns < opts->min_block_ns)
+		wrong = "--max-block is below --min-block: nothing is left between them";
 	else if (!opts->hash_storage)
 		wrong = "--hash-storage-size must be above 0";
 	else if (!opts->stack_storage)

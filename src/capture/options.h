@@ -26,6 +26,8 @@ struct capture_options {
 	uint32_t max_stack;    /* frames of a user stack, at most SAMPLER_MAX_USER */
 	uint8_t copying;       /* enum sampler_copying: which stacks are copied for the namer */
 	size_t table_bytes;    /* the kernel's memory for unwinding, at most */
+	uint64_t min_block_ns; /* EVENT_OFF_CPU: shorter blocks are filtered */
+	uint64_t max_block_ns; /* and longer ones; 0: none is too long */
 	bool include_idle;     /* keep the samples of the idle task */
 	const char *cgroup;    /* folder of a cgroup v2: only its processes, descendants included */
 	const char *cgroupmap; /* pinned BPF hash: only these cgroup ids */
@@ -43,6 +45,13 @@ struct capture_options {
 
 #define CAPTURE_INTERVAL_MIN_NS 10000000u
 #define CAPTURE_INTERVAL_MAX_NS 86400000000000u
+/* A count of off-CPU time. */
+#define CAPTURE_BLOCK_UNIT_NS 1000u
+/*
+ * Blocks that are shorter are many, and their stacks cost more than they last: a thread has at most
+ * 10,000 a second that are longer.
+ */
+#define CAPTURE_MIN_BLOCK_NS 100000u
 /* What a timer of the kernel does at least. */
 #define CAPTURE_PERIOD_MIN_NS 10000u
 
@@ -51,6 +60,7 @@ struct capture_options {
 				  .freq_hz = 49,                                                   \
 				  .max_stack = 256,                                                \
 				  .copying = 1,                                                    \
+				  .min_block_ns = CAPTURE_MIN_BLOCK_NS,                            \
 				  .table_bytes = 128u << 20,                                       \
 				  .interval_ns = 1000000000,                                       \
 				  .hash_storage = 40960,                                           \

@@ -1,6 +1,7 @@
 #include "capture/sampler.h"
 
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -30,8 +31,11 @@
 
 struct sampler {
 	struct sampler_bpf *skel;
-	struct bpf_program *prog; /* of the object's, the one that is loaded */
-	struct bpf_link *link;	  /* of a uprobe */
+	/* Of the object's, those that are loaded: one, or both of off-CPU time. */
+	struct bpf_program *prog, *second;
+	struct bpf_link *link, *second_link; /* not of perf events */
+	char finish[64]; /* the function that `second` is to be attached to; "": a tracepoint */
+	uint64_t n_ends; /* that were taken */
 	struct ring_buffer *ring;
 	const struct sampler_slot *slots;
 	size_t slots_bytes, ring_bytes;
@@ -40,9 +44,7 @@ struct sampler {
 	struct unwind_rule *rules;
 	struct unwind_module *modules;
 	uint32_t *segment[UNWIND_SEGMENTS];
-	sampler_record_fn *fn;
-	sampler_copy_fn *copy_fn;
-	void *arg;
+	struct sampler_takers takers;
 	int cgroup_fd, cgroup_set_fd, mntns_set_fd;
 };
 
@@ -156,9 +158,50 @@ static struct bpf_program *choose_program(const struct sampler_bpf *skel, enum e
 	if (kind == EVENT_TRACEPOINT)
 		return by_tables ? skel->progs.tracepoint_by_tables
 				 : skel->progs.tracepoint_by_pointers;
+	if (kind == EVENT_OFF_CPU)
+		return by_tables ? skel->progs.switch_by_tables : skel->progs.switch_by_pointers;
 	if (kind == EVENT_UPROBE)
 		return by_tables ? skel->progs.probe_by_tables : skel->progs.probe_by_pointers;
 	return by_tables ? skel->progs.sample_by_tables : skel->progs.sample_by_pointers;
+}
+
+/* The function that ends a switch of threads, whose name compilers add to; "": it is not there. */
+static void find_finish(char *name, size_t size)
+{
+	FILE *f = fopen("/proc/kallsyms", "re");
+	char line[512], found[64];
+
+	*name = '\0';
+	while (f && !*name && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %*[tT] %63s", found) == 1 &&
+		    (!strcmp(found, "finish_task_switch") ||
+		     !strncmp(found, "finish_task_switch.isra.", 24)))
+			snprintf(name, size, "%s", found);
+	if (f)
+		fclose(f);
+}
+
+static bool has_tracepoint(const char *typedef_name)
+{
+	struct btf *btf = btf__load_vmlinux_btf();
+	bool found = btf && btf__find_by_name_kind(btf, typedef_name, BTF_KIND_TYPEDEF) > 0;
+
+	btf__free(btf);
+	return found;
+}
+
+/* Where a thread can be met that is on a CPU again; NULL: nowhere in this kernel. */
+static struct bpf_program *choose_second(struct sampler *s)
+{
+	struct sampler_bpf *skel = s->skel;
+
+	if (has_tracepoint("btf_trace_sched_exit_tp"))
+		return s->by_tables ? skel->progs.return_by_tables : skel->progs.return_by_pointers;
+	if (!access("/sys/bus/event_source/devices/kprobe", F_OK))
+		find_finish(s->finish, sizeof(s->finish));
+	if (!*s->finish)
+		return NULL;
+	return s->by_tables ? skel->progs.finish_by_tables : skel->progs.finish_by_pointers;
 }
 
 static void choose_unwinder(struct sampler *s, const struct capture_options *opts)
@@ -171,8 +214,10 @@ static void choose_unwinder(struct sampler *s, const struct capture_options *opt
 		log_warn("this kernel cannot unwind without frame pointers (that takes Linux 5.17 "
 			 "on x86-64): callers are missing where programs were built without them");
 	s->prog = choose_program(skel, opts->event.kind, s->by_tables);
+	if (opts->event.kind == EVENT_OFF_CPU)
+		s->second = choose_second(s);
 	bpf_object__for_each_program(prog, skel->obj)
-	    bpf_program__set_autoload(prog, prog == s->prog);
+	    bpf_program__set_autoload(prog, prog == s->prog || prog == s->second);
 	if (s->by_tables)
 		return;
 	bpf_map__set_autocreate(skel->maps.segments, false);
@@ -181,6 +226,37 @@ static void choose_unwinder(struct sampler *s, const struct capture_options *opt
 	bpf_map__set_autocreate(skel->maps.processes, false);
 	bpf_map__set_autocreate(skel->maps.copies, false);
 	bpf_map__set_autocreate(skel->maps.copy_of_cpu, false);
+}
+
+/* As many as the kernel permits, within bounds: an entry takes about 80 bytes. */
+#define MAX_THREADS (1u << 18)
+static unsigned int max_threads(void)
+{
+	FILE *f = fopen("/proc/sys/kernel/threads-max", "re");
+	unsigned int n = MAX_THREADS;
+
+	if (f && fscanf(f, "%u", &n) != 1)
+		n = MAX_THREADS;
+	if (f)
+		fclose(f);
+	return n < MAX_THREADS ? n : MAX_THREADS;
+}
+
+static void set_off_cpu(struct sampler *s, const struct capture_options *opts)
+{
+	struct sampler_bpf *skel = s->skel;
+
+	if (opts->event.kind != EVENT_OFF_CPU) {
+		bpf_map__set_autocreate(skel->maps.threads, false);
+		bpf_map__set_autocreate(skel->maps.ends, false);
+		bpf_map__set_autocreate(skel->maps.outs, false);
+		return;
+	}
+	skel->rodata->min_block_ns = opts->min_block_ns;
+	skel->rodata->max_block_ns = opts->max_block_ns;
+	skel->rodata->sees_return = s->second;
+	bpf_map__set_max_entries(skel->maps.threads, max_threads());
+	bpf_map__set_max_entries(skel->maps.ends, max_threads());
 }
 
 static void set_knobs(struct sampler *s, const struct capture_options *opts, size_t n_cpus)
@@ -206,8 +282,9 @@ static void set_knobs(struct sampler *s, const struct capture_options *opts, siz
 		skel->rodata->pidns_dev = ns.st_dev;
 		skel->rodata->pidns_ino = ns.st_ino;
 	}
-	s->ring_bytes = ring_size(events_rate_max(opts), n_cpus);
+	set_off_cpu(s, opts);
 	s->n_cpus = libbpf_num_possible_cpus();
+	s->ring_bytes = ring_size(events_rate_max(opts), n_cpus ? n_cpus : (size_t)s->n_cpus);
 	s->slots_bytes = sizeof(struct sampler_slot) * SAMPLER_SLOTS * s->n_cpus;
 	bpf_map__set_max_entries(skel->maps.ring, s->ring_bytes);
 	bpf_map__set_max_entries(skel->maps.slots, SAMPLER_SLOTS * s->n_cpus);
@@ -253,14 +330,51 @@ static int fill_filters(struct sampler *s, const struct capture_options *opts)
 	return err;
 }
 
+static bool is_whole(const struct sampler_record *r, size_t size)
+{
+	return size >= sizeof(*r) && size >= sizeof(*r) + 8u * (r->n_kernel + r->n_user);
+}
+
 static int take_record(void *arg, void *data, size_t size)
 {
 	const struct sampler *s = arg;
-	const struct sampler_record *r = data;
 
-	if (size >= sizeof(*r) && size >= sizeof(*r) + 8u * (r->n_kernel + r->n_user))
-		s->fn(s->arg, r);
+	if (is_whole(data, size))
+		s->takers.record(s->takers.arg, data);
 	return 0;
+}
+
+static int take_block(void *arg, void *data, size_t size)
+{
+	const struct sampler *s = arg;
+	const struct sampler_block *b = data;
+
+	if (size >= sizeof(*b) &&
+	    (!b->has_stack || is_whole(sampler_block_record(b), size - sizeof(*b))))
+		s->takers.block(s->takers.arg, b);
+	return 0;
+}
+
+/* Those that the ring had no room for. */
+static void take_ends(struct sampler *s)
+{
+	int fd = bpf_map__fd(s->skel->maps.ends);
+	uint64_t n = __atomic_load_n(&s->skel->bss->n_ends, __ATOMIC_ACQUIRE);
+	uint32_t thread, next;
+	struct sampler_end end;
+
+	if (n == s->n_ends)
+		return;
+	s->n_ends = n;
+	for (int more = !bpf_map_get_next_key(fd, NULL, &thread); more; thread = next) {
+		more = !bpf_map_get_next_key(fd, &thread, &next);
+		if (bpf_map_lookup_elem(fd, &thread, &end))
+			continue;
+		s->takers.block(s->takers.arg, &(struct sampler_block){.out_ns = end.out_ns,
+								       .in_ns = end.in_ns,
+								       .thread = thread});
+		bpf_map_delete_elem(fd, &thread);
+	}
 }
 
 static int take_copy(void *arg, void *data, size_t size)
@@ -269,7 +383,7 @@ static int take_copy(void *arg, void *data, size_t size)
 	const struct sampler_copy *c = data;
 
 	if (size >= sizeof(*c) && size >= sizeof(*c) + c->n_bytes)
-		s->copy_fn(s->arg, c);
+		s->takers.copy(s->takers.arg, c);
 	return 0;
 }
 
@@ -305,7 +419,9 @@ static int load(struct sampler *s, const struct capture_options *opts)
 	s->slots = map_memory(s->skel->maps.slots, s->slots_bytes, PROT_READ);
 	if (!s->slots)
 		return -errno;
-	s->ring = ring_buffer__new(bpf_map__fd(s->skel->maps.ring), take_record, s, NULL);
+	s->ring =
+	    ring_buffer__new(bpf_map__fd(s->skel->maps.ring),
+			     opts->event.kind == EVENT_OFF_CPU ? take_block : take_record, s, NULL);
 	if (!s->ring)
 		return -errno;
 	if (!s->by_tables)
@@ -314,15 +430,12 @@ static int load(struct sampler *s, const struct capture_options *opts)
 }
 
 struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
-			       sampler_record_fn *fn, sampler_copy_fn *copy_fn, void *arg,
-			       int *status_ret)
+			       const struct sampler_takers *takers, int *status_ret)
 {
 	struct sampler *s = xcalloc(1, sizeof(*s));
 	int err;
 
-	s->fn = fn;
-	s->copy_fn = copy_fn;
-	s->arg = arg;
+	s->takers = *takers;
 	s->cgroup_fd = s->cgroup_set_fd = s->mntns_set_fd = -1;
 	*status_ret = CAPTURE_FAILED;
 	libbpf_set_print(keep_words);
@@ -352,6 +465,7 @@ void sampler_destroy(struct sampler *s)
 	if (!s)
 		return;
 	bpf_link__destroy(s->link);
+	bpf_link__destroy(s->second_link);
 	ring_buffer__free(s->ring);
 	if (s->slots)
 		munmap((void *)s->slots, s->slots_bytes);
@@ -382,6 +496,21 @@ static int attach_uprobe(struct sampler *s, const struct event_spec *e)
 	return s->link ? 0 : -errno;
 }
 
+/* The second one first: what has begun can end then. */
+static int attach_switches(struct sampler *s)
+{
+	*libbpf_words = '\0';
+	if (s->second) {
+		s->second_link = *s->finish
+				     ? bpf_program__attach_kprobe(s->second, false, s->finish)
+				     : bpf_program__attach(s->second);
+		if (!s->second_link)
+			return -errno;
+	}
+	s->link = bpf_program__attach(s->prog);
+	return s->link ? 0 : -errno;
+}
+
 /* By ioctl and not by a link, since libbpf's way enables the event at once. */
 static int attach_events(struct sampler *s, const struct events *ev)
 {
@@ -396,7 +525,9 @@ static int attach_events(struct sampler *s, const struct events *ev)
 int sampler_attach(struct sampler *s, const struct events *ev)
 {
 	const struct event_spec *e = &ev->event;
-	int err = e->kind == EVENT_UPROBE ? attach_uprobe(s, e) : attach_events(s, ev);
+	int err = e->kind == EVENT_UPROBE    ? attach_uprobe(s, e)
+		  : e->kind == EVENT_OFF_CPU ? attach_switches(s)
+					     : attach_events(s, ev);
 
 	if (!err)
 		return CAPTURE_OK;
@@ -422,7 +553,10 @@ void sampler_end(struct sampler *s, uint64_t stop_ns)
 
 int sampler_drain(struct sampler *s)
 {
-	return ring_buffer__consume(s->ring);
+	int n = ring_buffer__consume(s->ring);
+
+	take_ends(s);
+	return n;
 }
 
 void sampler_counters(const struct sampler *s, uint64_t interval, struct sampler_counters *ret)
@@ -437,7 +571,7 @@ void sampler_counters(const struct sampler *s, uint64_t interval, struct sampler
 		ret->expected += slot->expected;
 		ret->idle += slot->idle;
 		ret->filtered += slot->filtered;
-		ret->submitted += slot->submitted;
+		ret->submitted += slot->submitted + slot->ends;
 		ret->ring_full += slot->ring_full;
 		ret->ring_busy += slot->ring_busy;
 	}
@@ -448,16 +582,28 @@ size_t sampler_ring_bytes(const struct sampler *s)
 	return s->ring_bytes;
 }
 
-uint64_t sampler_run_time_ns(const struct sampler *s, uint64_t *runs_ret)
+uint64_t sampler_unseen(const struct sampler *s)
+{
+	return s->skel->bss->unseen;
+}
+
+static uint64_t run_time_ns(const struct bpf_program *prog, uint64_t *runs)
 {
 	struct bpf_prog_info info = {0};
 	uint32_t size = sizeof(info);
 
-	*runs_ret = 0;
-	if (bpf_obj_get_info_by_fd(bpf_program__fd(s->prog), &info, &size))
+	if (!prog || bpf_obj_get_info_by_fd(bpf_program__fd(prog), &info, &size))
 		return 0;
-	*runs_ret = info.run_cnt;
+	*runs = info.run_cnt;
 	return info.run_time_ns;
+}
+
+uint64_t sampler_run_time_ns(const struct sampler *s, uint64_t *runs_ret)
+{
+	uint64_t unused = 0;
+
+	*runs_ret = 0;
+	return run_time_ns(s->prog, runs_ret) + run_time_ns(s->second, &unused);
 }
 
 /* --- tables --- */

@@ -25,18 +25,23 @@ struct sampler_counters {
 	uint64_t expected, idle, filtered, submitted, ring_full, ring_busy;
 };
 
-/* Gets each record; its addresses stand behind it, and all is valid until it returns. */
-typedef void sampler_record_fn(void *arg, const struct sampler_record *r);
-/* Gets each copied stack; its bytes stand behind it. It comes after the record it belongs to. */
-typedef void sampler_copy_fn(void *arg, const struct sampler_copy *c);
+/* Who takes what comes. All is valid until they return. */
+struct sampler_takers {
+	/* Each record; its addresses stand behind it. */
+	void (*record)(void *arg, const struct sampler_record *r);
+	/* EVENT_OFF_CPU: each block; its record stands behind it, where it has a stack. */
+	void (*block)(void *arg, const struct sampler_block *b);
+	/* Each copied stack; its bytes stand behind it. It comes after the record it belongs to. */
+	void (*copy)(void *arg, const struct sampler_copy *c);
+	void *arg;
+};
 
 /*
  * Loads. n_cpus: how many CPUs can send samples. On failure it has printed why, returns NULL and
  * sets *status_ret to an enum capture_status.
  */
 struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
-			       sampler_record_fn *fn, sampler_copy_fn *copy_fn, void *arg,
-			       int *status_ret);
+			       const struct sampler_takers *takers, int *status_ret);
 void sampler_destroy(struct sampler *s);
 
 /* The program runs at each overflow or hit from now on, and ignores them until sampler_begin(). An
@@ -47,11 +52,15 @@ void sampler_begin(struct sampler *s, uint64_t start_ns);
 /* Samples from this time on are not counted. Call it right before the events are disabled. */
 void sampler_end(struct sampler *s, uint64_t stop_ns);
 
-/* Hands all records that are there to the callback, then all copies: how many, or a negative errno.
+/* Hands all records that are there to their takers, then all copies: how many, or a negative errno.
  */
 int sampler_drain(struct sampler *s);
-/* The counters of an interval, summed over the CPUs. They may still grow. */
+/* The counters of an interval, summed over the CPUs. They may still grow. `submitted` says how many
+ * records there are to be taken. */
 void sampler_counters(const struct sampler *s, uint64_t interval, struct sampler_counters *ret);
+
+/* EVENT_OFF_CPU: blocks that nothing is known of, since there were too many threads. */
+uint64_t sampler_unseen(const struct sampler *s);
 
 size_t sampler_ring_bytes(const struct sampler *s);
 /* The program's run time and number of runs, where kernel.bpf_stats_enabled is set; else 0. */
@@ -73,6 +82,11 @@ void sampler_drop_process(struct sampler *s, uint32_t pid);
 static inline enum unwind_end sampler_end_of(const struct sampler_record *r)
 {
 	return r->flags >> SAMPLER_END_SHIFT;
+}
+
+static inline const struct sampler_record *sampler_block_record(const struct sampler_block *b)
+{
+	return b->has_stack ? (const struct sampler_record *)(b + 1) : NULL;
 }
 
 static inline const uint64_t *sampler_addresses(const struct sampler_record *r)

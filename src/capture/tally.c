@@ -18,7 +18,7 @@ static void forget_raw(struct tally *t)
 
 void tally_clear(struct tally *t)
 {
-	t->records = t->taken = t->filtered = t->lost_pairs = t->lost_stacks = 0;
+	t->records = t->ended_ns = t->taken = t->filtered = t->lost_pairs = t->lost_stacks = 0;
 	t->n_pairs = t->n_stacks = t->n_bytes = 0;
 	index_clear(&t->pair_ix);
 	index_clear(&t->stack_ix);
@@ -64,18 +64,21 @@ static uint64_t hash_raw(const struct tally *t, const struct raw_head *h,
 	return hash_bytes(raw->address, address_bytes(raw), hash_bytes(h, sizeof(*h), t->seed));
 }
 
-void tally_filter(struct tally *t)
+void tally_record(struct tally *t)
 {
 	t->records++;
-	t->filtered++;
 }
 
-bool tally_again(struct tally *t, const struct tally_raw *raw)
+void tally_filter(struct tally *t, uint64_t count)
+{
+	t->filtered += count;
+}
+
+bool tally_again(struct tally *t, const struct tally_raw *raw, uint64_t count)
 {
 	struct raw_head h = head_of(raw);
 	size_t size = address_bytes(raw);
 
-	t->records++;
 	if (raw->copy)
 		return false;
 	for (uint32_t it = 0, id; index_next(&t->raw_ix, hash_raw(t, &h, raw), &it, &id);) {
@@ -85,8 +88,8 @@ bool tally_again(struct tally *t, const struct tally_raw *raw)
 		if (b->size != sizeof(h) + size || memcmp(p, &h, sizeof(h)) ||
 		    memcmp(p + sizeof(h), raw->address, size))
 			continue;
-		t->pair[b->pair].count++;
-		t->taken++;
+		t->pair[b->pair].count += count;
+		t->taken += count;
 		return true;
 	}
 	return false;
@@ -116,6 +119,7 @@ size_t tally_write_stack(const struct tally_stack *s, uint32_t process, uint64_t
 				  .copy = s->copy,
 				  .flags = s->flags,
 				  .end = s->end,
+				  .state = s->state,
 				  .n_kernel = s->n_kernel,
 				  .n_user = s->n_user,
 				  .count = count};
@@ -157,7 +161,8 @@ static uint32_t find_pair(const struct tally *t, uint32_t process, uint32_t stac
 	return t->n_pairs;
 }
 
-void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_stack *s)
+void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_stack *s,
+	       uint64_t count)
 {
 	size_t size = put_stack(t, s);
 	uint64_t hash = hash_bytes(t->bytes + t->n_bytes, size, t->seed), pair_hash;
@@ -166,11 +171,11 @@ void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_
 	pair_hash = hash_u64((uint64_t)raw->process << 32 | stack, t->seed);
 	pair = stack < t->n_stacks ? find_pair(t, raw->process, stack, pair_hash) : t->n_pairs;
 	if (stack == t->n_stacks && t->n_stacks >= t->limits.stacks) {
-		t->lost_stacks++;
+		t->lost_stacks += count;
 		return;
 	}
 	if (pair == t->n_pairs && t->n_pairs >= t->limits.pairs) {
-		t->lost_pairs++;
+		t->lost_pairs += count;
 		return;
 	}
 	if (stack == t->n_stacks) {
@@ -185,8 +190,8 @@ void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_
 		    (struct tally_pair){.process = raw->process, .stack = stack};
 		index_add(&t->pair_ix, pair_hash, pair);
 	}
-	t->pair[pair].count++;
-	t->taken++;
+	t->pair[pair].count += count;
+	t->taken += count;
 	if (!raw->copy)
 		remember_raw(t, raw, pair);
 }

@@ -10,7 +10,8 @@
 #include "capture/wire.h"
 
 /*
- * The stacks of one snapshot while it is open: how many samples each stack of each process got.
+ * The stacks of one snapshot while it is open: how many samples each stack of each process got. (Of
+ * off-CPU time a count is a microsecond, and one record may bring many to several snapshots.)
  *
  * Most samples have been seen before, address for address. So there are two steps: tally_again()
  * finds the sample by its raw addresses; where it does not, the caller says which module and offset
@@ -35,6 +36,7 @@ struct tally_raw {
 struct tally_stack {
 	uint8_t flags; /* enum wire_stack_flag */
 	uint8_t end;   /* enum unwind_end */
+	uint8_t state; /* enum block_state */
 	uint32_t copy; /* as in struct wire_stack */
 	uint16_t n_kernel, n_user;
 	const uint64_t *kernel;
@@ -44,7 +46,8 @@ struct tally_stack {
 struct tally {
 	uint64_t seed;
 	struct tally_limits limits;
-	uint64_t records; /* all samples of the interval that came, lost ones included */
+	uint64_t records;  /* all of the interval that came, lost ones included */
+	uint64_t ended_ns; /* length of the blocks whose ends those were */
 	uint64_t taken, filtered, lost_pairs, lost_stacks;
 
 	/* (process, stack) */
@@ -69,12 +72,15 @@ void tally_init(struct tally *t, const struct tally_limits *limits, uint64_t see
 void tally_clear(struct tally *t);
 void tally_deinit(struct tally *t);
 
-/* Counts a sample that nobody asked for. */
-void tally_filter(struct tally *t);
-/* Counts the sample and returns true, if the same was counted before. */
-bool tally_again(struct tally *t, const struct tally_raw *raw);
-/* Counts the sample, or counts it as lost. `raw` is the sample that tally_again() did not find. */
-void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_stack *stack);
+/* A record came. What it brings is counted by one of those below. */
+void tally_record(struct tally *t);
+/* Counts what nobody asked for. */
+void tally_filter(struct tally *t, uint64_t count);
+/* Counts it and returns true, if the same was counted before. */
+bool tally_again(struct tally *t, const struct tally_raw *raw, uint64_t count);
+/* Counts it, or counts it as lost. `raw` is what tally_again() did not find. */
+void tally_add(struct tally *t, const struct tally_raw *raw, const struct tally_stack *stack,
+	       uint64_t count);
 
 /* A stack as it stands in WIRE_STACKS, of `count` samples; `out` as below. How many bytes. */
 size_t tally_write_stack(const struct tally_stack *s, uint32_t process, uint64_t count,

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "bpf/sampler.h"
 #include "bpf/unwind.h"
 #include "profile/dict.h"
 #include "profile/snapshot.h"
@@ -123,6 +124,7 @@ struct wire_stack {
 	uint32_t copy; /* of which its user part comes; 0: none. What stands here is a part of it */
 	uint8_t flags; /* enum wire_stack_flag */
 	uint8_t end;   /* enum unwind_end, of the user part */
+	uint8_t state; /* enum block_state */
 	uint16_t n_kernel, n_user;
 	uint64_t count;
 } __attribute__((packed));
@@ -160,7 +162,9 @@ struct wire_ended {
 	int32_t command_status; /* as wait() gave it; -1: none, or it still runs */
 	uint64_t sideband_lost; /* records of process life */
 	uint64_t unsent;	/* SAMPLEs that nobody took in time */
-	uint64_t late; /* samples that came after their snapshot, counted there as missing */
+	uint64_t unseen;	/* blocks of which nothing is known, or not the end */
+	uint64_t moved_ns; /* blocked time whose snapshot was closed: it stands in a later one */
+	uint64_t late;	   /* samples that came after their snapshot, counted there as missing */
 	uint64_t beyond_bounds; /* processes, mappings and modules that were too many */
 	uint64_t ring_bytes;
 	uint64_t bpf_ns, bpf_runs; /* run time of the program; 0: not known */

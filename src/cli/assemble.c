@@ -14,6 +14,9 @@
 
 /* The namer's number of the kernel; modules of processes count from 1. */
 #define KERNEL 0
+/* How many copied stacks are kept until the snapshots come that they belong to: what is open longer
+ * than these can be has none of them. */
+#define MAX_COPIED 1024
 /* What a collector of ours stays far below. */
 #define MAX_ID (1u << 24)
 
@@ -63,7 +66,8 @@ struct assemble {
 	uint32_t truncated[UNWIND_ENDS]; /* frame, by how the unwinding ended; 0: not needed yet */
 	uint64_t seed;
 	struct strbuf text;
-	struct copied *copied; /* those of the open snapshot */
+	uint32_t state[BLOCK_STATES]; /* likewise, by what a blocked thread waits for */
+	struct copied *copied;	      /* the last ones */
 	size_t n_copied, cap_copied;
 	struct snapshot open;
 	struct account part; /* complete, truncated, kernel_only of the open snapshot */
@@ -76,11 +80,16 @@ static uint32_t clean_string(struct assemble *a, const char *s, size_t len)
 	return dict_string(a->dict, strbuf_str(&a->text), a->text.len);
 }
 
-static void forget_copied(struct assemble *a)
+/* All but the last so many. */
+static void forget_copied(struct assemble *a, size_t kept)
 {
-	for (size_t i = 0; i < a->n_copied; i++)
+	size_t n = a->n_copied > kept ? a->n_copied - kept : 0;
+
+	for (size_t i = 0; i < n; i++)
 		free(a->copied[i].frame), free(a->copied[i].raw);
-	a->n_copied = 0;
+	a->n_copied -= n;
+	if (n && a->n_copied)
+		memmove(a->copied, a->copied + n, a->n_copied * sizeof(*a->copied));
 }
 
 struct assemble *assemble_create(struct dict *dict, struct namer *namer,
@@ -108,7 +117,7 @@ void assemble_destroy(struct assemble *a)
 	free(a->inlined);
 	index_deinit(&a->place_ix);
 	free(a->pending);
-	forget_copied(a);
+	forget_copied(a, 0);
 	free(a->copied);
 	strbuf_deinit(&a->text);
 	snapshot_deinit(&a->open);
@@ -530,12 +539,52 @@ static uint32_t truncated(struct assemble *a, enum unwind_end end)
 	return a->truncated[end] - 1;
 }
 
+/* The innermost frame of a stack that is blocked. It is the kernel's, which survives text. */
+static uint32_t state_frame(struct assemble *a, uint8_t state)
+{
+	static const char *const names[BLOCK_STATES] = {
+	    [BLOCK_NONE] = "[blocked]",
+	    [BLOCK_SLEEPING] = "[sleeping]",
+	    [BLOCK_UNINTERRUPTIBLE] = "[uninterruptible]",
+	    [BLOCK_RUNNABLE] = "[waiting for a CPU]",
+	    [BLOCK_STOPPED] = "[stopped]",
+	};
+
+	state = state < BLOCK_STATES ? state : BLOCK_NONE;
+	if (!a->state[state])
+		a->state[state] =
+		    1 + dict_frame(a->dict, clean_string(a, names[state], strlen(names[state])), 0,
+				   FRAME_KERNEL);
+	return a->state[state] - 1;
+}
+
+static bool is_kernel_function(struct assemble *a, const struct wire_stack_view *v, size_t i,
+			       const char *name)
+{
+	uint64_t at = running(wire_kernel_address(v, i), i);
+	uint32_t frame = a->place[find_place(a, KERNEL, at)].frame;
+
+	return !strcmp(dict_text(a->dict, a->dict->frame[frame].name), name);
+}
+
+/* How many of the innermost kernel frames are the scheduler, and we in it. */
+static size_t scheduler_frames(struct assemble *a, const struct wire_stack_view *v)
+{
+	for (size_t i = 0; v->head.state && i < v->head.n_kernel; i++) {
+		if (!is_kernel_function(a, v, i, "__schedule"))
+			continue;
+		i++;
+		return i + (i < v->head.n_kernel && is_kernel_function(a, v, i, "schedule"));
+	}
+	return 0;
+}
+
 /* The stack in the dict; counts what it is. */
 static uint32_t make_node(struct assemble *a, const struct wire_stack_view *v)
 {
 	const struct wire_stack *s = &v->head;
 	bool complete, kernel_only = s->flags & WIRE_STACK_KERNEL_ONLY;
-	size_t n_user = user_frames(a, v, &complete);
+	size_t n_user = user_frames(a, v, &complete), skip = scheduler_frames(a, v);
 	uint32_t node = 0;
 
 	if (s->flags & WIRE_STACK_KERNEL_CUT)
@@ -557,8 +606,10 @@ static uint32_t make_node(struct assemble *a, const struct wire_stack_view *v)
 
 		node = push(a, node, f.module, running(f.offset, i));
 	}
-	for (size_t i = s->n_kernel; i-- > 0;)
+	for (size_t i = s->n_kernel; i-- > skip;)
 		node = push(a, node, KERNEL, running(wire_kernel_address(v, i), i));
+	if (s->state)
+		node = dict_node(a->dict, node, state_frame(a, s->state));
 	return node;
 }
 
@@ -596,7 +647,7 @@ int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *proc
 		name_pending(a);
 	*process_ret = a->process[v->head.process];
 	*node_ret = make_node(a, v);
-	forget_copied(a);
+	forget_copied(a, 0);
 	return 0;
 }
 
@@ -618,7 +669,7 @@ static int take_snapshot(struct assemble *a, const struct chan_msg *msg, struct 
 	a->open = swap;
 	a->open.n_entries = 0;
 	a->part = (struct account){0};
-	forget_copied(a);
+	forget_copied(a, MAX_COPIED);
 	for (size_t i = 1; i < a->n_code; i++)
 		if (a->code[i].known && a->code[i].kind == WIRE_MODULE_JIT)
 			forget_unnamed(a, i);

@@ -175,13 +175,15 @@ static void take_signal(struct session *s)
 static void show_progress(struct session *s)
 {
 	uint64_t now = now_ns(), since = now - s->start_mono_ns;
+	char taken[RECORDING_COUNT_MAX], lost[RECORDING_COUNT_MAX];
 
 	if (!s->started || now - s->last_progress_ns < PROGRESS_NS)
 		return;
 	s->last_progress_ns = now;
-	log_progress("recording: %llu s, %llu samples, %llu lost",
-		     (unsigned long long)(since / NS_PER_S), (unsigned long long)s->total.taken,
-		     (unsigned long long)account_lost(&s->total));
+	log_progress("recording: %llu s, %s %s, %s lost", (unsigned long long)(since / NS_PER_S),
+		     recording_format_count(&s->meta, s->total.taken, taken),
+		     recording_is_off_cpu(&s->meta) ? "blocked" : "samples",
+		     recording_format_count(&s->meta, account_lost(&s->total), lost));
 }
 
 static int run(struct session *s)
@@ -233,28 +235,59 @@ static void tell_stacks(const struct session *s)
 }
 
 /* The account, whole: whoever reads it can add it up. */
+static void add_lost(const struct session *s, struct strbuf *sb)
+{
+	char n[RECORDING_COUNT_MAX];
+	const char *between = " (";
+
+	strbuf_addf(sb, "%s lost", recording_format_count(&s->meta, account_lost(&s->total), n));
+	for (int i = 0; i < LOSSES; i++) {
+		if (!s->total.lost[i])
+			continue;
+		strbuf_addf(sb, "%s%s %s", between, loss_names[i],
+			    recording_format_count(&s->meta, s->total.lost[i], n));
+		between = ", ";
+	}
+	if (*between == ',')
+		strbuf_addc(sb, ')');
+}
+
+static void tell_sum(const struct session *s)
+{
+	const struct account *a = &s->total;
+	uint64_t part[] = {a->expected, a->taken, a->idle, a->filtered};
+	static const char *const words[] = {" expected = ", " taken + ", " idle + ",
+					    " filtered + "};
+	bool adds_up = !s->ended || a->expected == s->end.expected;
+	char n[RECORDING_COUNT_MAX];
+	struct strbuf sb = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
+		if (i != 2 || !recording_is_off_cpu(&s->meta))
+			strbuf_addf(&sb, "%s%s", recording_format_count(&s->meta, part[i], n),
+				    words[i]);
+	add_lost(s, &sb);
+	log_note("%zu snapshot%s: %s%s", s->n_snapshots, s->n_snapshots == 1 ? "" : "s",
+		 strbuf_str(&sb), adds_up ? "" : ": DOES NOT ADD UP with the kernel's count");
+	strbuf_deinit(&sb);
+}
+
 static void tell_account(const struct session *s)
 {
 	struct namer_stats names = namer_stats(s->sampling.namer);
-	const struct account *a = &s->total;
-	struct strbuf sb = {0};
 
-	for (int i = 0; i < LOSSES; i++)
-		if (a->lost[i])
-			strbuf_addf(&sb, "%s%s %llu", sb.len ? ", " : " (", loss_names[i],
-				    (unsigned long long)a->lost[i]);
-	if (sb.len)
-		strbuf_addc(&sb, ')');
-	log_note("%zu snapshot%s: %llu expected = %llu taken + %llu idle + %llu filtered + %llu "
-		 "lost%s%s",
-		 s->n_snapshots, s->n_snapshots == 1 ? "" : "s", (unsigned long long)a->expected,
-		 (unsigned long long)a->taken, (unsigned long long)a->idle,
-		 (unsigned long long)a->filtered, (unsigned long long)account_lost(a),
-		 strbuf_str(&sb),
-		 !s->ended || a->expected == s->end.expected
-		     ? ""
-		     : ": DOES NOT ADD UP with the kernel's count");
+	tell_sum(s);
 	tell_stacks(s);
+	if (s->end.moved_ns / NS_PER_MS)
+		log_note(
+		    "%llu ms of blocked time were told of when their snapshot was closed: they "
+		    "stand in a later one",
+		    (unsigned long long)(s->end.moved_ns / NS_PER_MS));
+	if (s->end.unseen)
+		log_warn(
+		    "%llu times that threads were blocked are in no snapshot, or not whole: there "
+		    "were too many threads, or their return was not seen",
+		    (unsigned long long)s->end.unseen);
 	if (s->end.beyond_bounds)
 		log_warn("%llu processes, mappings or modules were more than are kept: their code "
 			 "has no names",
@@ -277,7 +310,6 @@ static void tell_account(const struct session *s)
 	if (s->end.sideband_lost)
 		log_warn("%llu records of process life were lost: some names may be missing",
 			 (unsigned long long)s->end.sideband_lost);
-	strbuf_deinit(&sb);
 }
 
 static int finish_recording(struct session *s, int err)
@@ -348,7 +380,10 @@ static void yield_to_others(const struct session *s)
 
 static void tell_nothing(const struct session *s, const char *filter)
 {
-	if (*filter)
+	if (s->opt->record.off_cpu)
+		log_error("nothing that was asked for was blocked, and then ran again: give a "
+			  "longer duration, or other bounds with --min-block and --max-block");
+	else if (*filter)
 		log_error("nothing was sampled with this filter: is what you asked for running?");
 	else if (s->total.expected)
 		log_error("nothing was sampled: all CPUs were idle, which -I samples too");
@@ -382,7 +417,8 @@ static int make_outputs(struct session *s)
 	recording_deinit(&rec);
 	if (status == EXIT_OK && s->opt->record.max_loss_percent >= 0 &&
 	    lost > s->opt->record.max_loss_percent) {
-		log_error("%.2f %% of the samples were lost, more than --max-loss allows", lost);
+		log_error("%.2f %% of %s were lost, more than --max-loss allows", lost,
+			  recording_is_off_cpu(&s->meta) ? "all blocked time" : "the samples");
 		status = EXIT_LOSS;
 	}
 	return status;

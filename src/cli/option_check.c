@@ -5,7 +5,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "base/xalloc.h"
-#include "capture/eventspec.h"
+#include "capture/options.h"
 #include "cli/option_table.h"
 #include "cli/option_value.h"
 
@@ -19,6 +19,11 @@ static const struct {
 	const char *a, *b, *why;
 } conflicts[] = {
     {"frequency", "count", "a sample comes by time or by number"},
+    {"off-cpu", "event", "it is the event"},
+    {"off-cpu", "frequency", "all of the time is taken, at no rate"},
+    {"off-cpu", "count", "all of the time is taken"},
+    {"off-cpu", "cpu", "who waits is on no CPU"},
+    {"off-cpu", "include-idle", "the idle task never waits"},
     {"pid", "tid", "the threads of a process are sampled already"},
     {"user-stacks-only", "kernel-stacks-only", "together they leave nothing"},
     {"cpu", "all-cpus", "it is one CPU or all of them"},
@@ -47,6 +52,26 @@ static int check_record(const struct options *opt, const bool *given)
 			  filters[i]);
 		return EXIT_USAGE;
 	}
+	return 0;
+}
+
+static int check_off_cpu(struct options *opt, const bool *given)
+{
+	struct record_options *r = &opt->record;
+
+	if (!r->off_cpu && (is_given(given, "min-block") || is_given(given, "max-block"))) {
+		log_error("--min-block and --max-block are about --off-cpu, which is not given");
+		return EXIT_USAGE;
+	}
+	if (!is_given(given, "min-block"))
+		r->min_block_ns = CAPTURE_MIN_BLOCK_NS;
+	if (!r->max_block_ns || r->max_block_ns >= r->min_block_ns)
+		return 0;
+	if (is_given(given, "min-block")) {
+		log_error("--max-block is below --min-block: nothing is left between them");
+		return EXIT_USAGE;
+	}
+	r->min_block_ns = 0;
 	return 0;
 }
 
@@ -142,11 +167,14 @@ int options_check(struct options *opt, const bool given[OPTIONS_MAX])
 		struct event_spec event;
 
 		event_spec_parse(opt->record.event, &event);
+		if (opt->record.off_cpu)
+			event.kind = EVENT_OFF_CPU;
 		if (!opt->record.period && !opt->record.freq_hz && event_is_counted(&event))
 			opt->record.period = 1;
 		else if (!opt->record.period && !opt->record.freq_hz)
 			opt->record.freq_hz = 49;
 		status = check_record(opt, given);
+		status = status ? status : check_off_cpu(opt, given);
 	}
 	if (!status)
 		status = check_files(opt);

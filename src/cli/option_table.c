@@ -51,6 +51,15 @@ const struct option_def option_table[] = {
      "page-faults, context-switches and other events of the kernel, tracepoint:CAT:NAME, or "
      "uprobe:PATH:SYMBOL",
      event_names, COMPLETE_CHOICES, .read = value_event, AT(record.event)},
+    {"off-cpu", 0, NULL, RECORD, GROUP_SAMPLING,
+     "Take the time in which threads are not on a CPU, to the microsecond, with the stacks that "
+     "wait",
+     .read = value_flag, AT(record.off_cpu)},
+    {"min-block", 0, "TIME", RECORD, GROUP_SAMPLING,
+     "With --off-cpu, leave out what is shorter (default 100us)", .read = value_span,
+     AT(record.min_block_ns), .min = 0, .max = NS_PER_DAY},
+    {"max-block", 0, "TIME", RECORD, GROUP_SAMPLING, "With --off-cpu, leave out what is longer",
+     .read = value_span, AT(record.max_block_ns), .min = NS_PER_US, .max = NS_PER_DAY},
     {"pid", 'p', "PID,...", RECORD | EVENTS, GROUP_SAMPLING,
      "Sample these processes only, with all their threads but without their children",
      .read = value_ids, AT(record.pids), .min = offsetof(struct options, record.n_pids)},
@@ -170,7 +179,8 @@ const struct option_def option_table[] = {
      "How much an image shows (default: the longer of five snapshots and a step of the film)",
      .read = value_span, AT(render.window_ns), .min = NS_PER_MS, .max = 366 * NS_PER_DAY},
     {"scale", 0, "SCALE", PICTURES, GROUP_PICTURE,
-     "What the full width is: auto (default; a round number of CPUs), cpu (all CPUs), peak (the "
+     "What the full width is: auto (default; a round number of CPUs, or of threads where "
+     "they are off the CPU), cpu (all CPUs), peak (the "
      "busiest image), share (each image is 100 %)",
      "auto cpu peak share", COMPLETE_CHOICES, .read = value_choice, AT(render.scale)},
     {"theme", 0, "THEME", PICTURES, GROUP_PICTURE, "Colours: light (default), dark or print",

@@ -59,6 +59,8 @@ struct record_options {
 	int cpu; /* -1: all */
 	bool user_only, kernel_only;
 	bool include_idle;
+	bool off_cpu;
+	uint64_t min_block_ns, max_block_ns; /* max 0: none */
 	bool frame_pointers;
 	bool per_thread, per_cpu;
 	uint32_t max_stack;

@@ -23,6 +23,10 @@ static struct capture_options capture_options(const struct record_options *r)
 	c.n_tids = r->n_tids;
 	c.cpu = r->cpu;
 	event_spec_parse(r->event, &c.event);
+	if (r->off_cpu)
+		c.event.kind = EVENT_OFF_CPU;
+	c.min_block_ns = r->min_block_ns;
+	c.max_block_ns = r->max_block_ns;
 	c.freq_hz = r->freq_hz;
 	c.period = r->period;
 	c.user_only = r->user_only;

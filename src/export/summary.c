@@ -115,12 +115,20 @@ static void take_truncated(struct summary *s, struct dict *d, const struct sums 
 	qsort(s->truncated, s->n_truncated, sizeof(*s->truncated), by_total);
 }
 
+/* The frame whose time a node's own counts are: of a blocked stack not the one that says why. */
+static uint32_t own_frame(const struct summary *s, const struct dict *d, uint32_t node)
+{
+	uint32_t parent = d->node[node].parent;
+
+	return d->node[recording_is_off_cpu(&s->rec->meta) && parent ? parent : node].frame;
+}
+
 static void take_functions(struct summary *s, struct dict *d, const struct sums *sums)
 {
 	for (uint32_t i = d->n_nodes; i-- > 0;) {
 		s->distinct += !!sums->node[i];
 		if (i)
-			sums->self[d->node[i].frame] += sums->node[i];
+			sums->self[own_frame(s, d, i)] += sums->node[i];
 	}
 	for (uint32_t i = d->n_nodes; --i > 0;)
 		sums->node[d->node[i].parent] += sums->node[i];

@@ -19,8 +19,8 @@
 #define SUMMARY_TOP	  10
 #define SUMMARY_TRUNCATED 16
 
-/* A function: `self` samples in which it ran, `total` in which it was on the stack, once for each
- * however often it called itself. */
+/* A function: `self` samples in which it ran (of off-CPU time: in which it waited, whatever for),
+ * `total` in which it was on the stack, once for each however often it called itself. */
 struct summary_row {
 	uint32_t frame;
 	uint64_t self, total;
@@ -32,7 +32,8 @@ struct summary {
 	size_t distinct;	   /* stacks with samples, whichever process they are of */
 	size_t unknown_frames;	   /* of kind FRAME_UNNAMED, with samples in or below them */
 	uint64_t unknown_self;	   /* samples in which such a frame ran */
-	/* Where recording_knows_cpus(): CPU time that was sampled for each time that went by. */
+	/* Where recording_knows_cpus(): CPU time that was sampled for each time that went by, or
+	 * time that threads were blocked. */
 	double cpus_mean, cpus_peak; /* cpus_peak: of a snapshot */
 	size_t n_top;
 	struct summary_row top[SUMMARY_TOP]; /* by self */

@@ -61,6 +61,7 @@ static void add_host(const struct summary *s, struct strbuf *out)
 	add_number(out, "snapshots", true, s->rec->n_snapshots);
 	strbuf_addf(out, ",\n  \"finished\": %s", m->finished ? "true" : "false");
 	add_string(out, "event", m->event);
+	add_string(out, "unit", recording_is_off_cpu(m) ? "us" : "sample");
 	add_number(out, "freq_hz", m->freq_hz, m->freq_hz);
 	add_seconds(out, "interval_s", m->interval_ns, m->interval_ns);
 	add_string(out, "unwinder", m->unwinder);

@@ -79,7 +79,8 @@ static void add_method(const struct summary *s, struct strbuf *out)
 	const struct recording_meta *m = &s->rec->meta;
 
 	if (*m->event) {
-		strbuf_addf(out, "Sampled    %s", m->event);
+		strbuf_addf(out, "Sampled    %s",
+			    recording_is_off_cpu(m) ? "all time off the CPU" : m->event);
 		if (m->freq_hz)
 			strbuf_addf(out, " at %u Hz", m->freq_hz);
 		if (*m->filter)
@@ -90,6 +91,11 @@ static void add_method(const struct summary *s, struct strbuf *out)
 	}
 	if (!recording_knows_cpus(s->rec) || !s->rec->total.taken)
 		return;
+	if (recording_is_off_cpu(m)) {
+		strbuf_addf(out, "Blocked    %.2f threads on average, %.2f at most\n", s->cpus_mean,
+			    s->cpus_peak);
+		return;
+	}
 	strbuf_addf(out, "CPUs %s  %.2f on average, %.2f at most",
 		    m->includes_idle ? "seen" : "busy", s->cpus_mean, s->cpus_peak);
 	if (m->online_cpus)
@@ -99,27 +105,33 @@ static void add_method(const struct summary *s, struct strbuf *out)
 
 static void add_account(const struct summary *s, struct strbuf *out)
 {
+	const struct recording_meta *m = &s->rec->meta;
 	const struct account *a = &s->rec->total;
-	int64_t undelivered = s->rec->meta.undelivered;
-	const char *between = " (";
-	int digits = snprintf(NULL, 0, "%llu", (unsigned long long)a->expected);
+	char n[RECORDING_COUNT_MAX];
+	const char *between = " (", *what = recording_is_off_cpu(m) ? "Blocked time" : "Samples";
+	int digits = (int)strlen(recording_format_count(m, a->expected, n));
 
-	strbuf_addf(out, "\nSamples      %*llu taken\n", digits, (unsigned long long)a->taken);
-	strbuf_addf(out, "           + %*llu idle\n", digits, (unsigned long long)a->idle);
-	strbuf_addf(out, "           + %*llu filtered out\n", digits,
-		    (unsigned long long)a->filtered);
-	strbuf_addf(out, "           + %*llu lost", digits, (unsigned long long)account_lost(a));
+	strbuf_addf(out, "\n%-12s %*s taken\n", what, digits,
+		    recording_format_count(m, a->taken, n));
+	if (!recording_is_off_cpu(m))
+		strbuf_addf(out, "           + %*s idle\n", digits,
+			    recording_format_count(m, a->idle, n));
+	strbuf_addf(out, "           + %*s filtered out\n", digits,
+		    recording_format_count(m, a->filtered, n));
+	strbuf_addf(out, "           + %*s lost", digits,
+		    recording_format_count(m, account_lost(a), n));
 	for (int i = 0; i < LOSSES; i++) {
 		if (!a->lost[i])
 			continue;
-		strbuf_addf(out, "%s%s %llu", between, loss_names[i],
-			    (unsigned long long)a->lost[i]);
+		strbuf_addf(out, "%s%s %s", between, loss_names[i],
+			    recording_format_count(m, a->lost[i], n));
 		between = ", ";
 	}
-	strbuf_addf(out, "%s\n           = %*llu expected", *between == ',' ? ")" : "", digits,
-		    (unsigned long long)a->expected);
-	if (undelivered > 0)
-		strbuf_addf(out, "; the kernel did not deliver %lld more", (long long)undelivered);
+	strbuf_addf(out, "%s\n           = %*s expected", *between == ',' ? ")" : "", digits,
+		    recording_format_count(m, a->expected, n));
+	if (m->undelivered > 0)
+		strbuf_addf(out, "; the kernel did not deliver %lld more",
+			    (long long)m->undelivered);
 	strbuf_addc(out, '\n');
 }
 

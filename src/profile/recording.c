@@ -1,5 +1,6 @@
 #include "profile/recording.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/xalloc.h"
@@ -49,6 +50,20 @@ void recording_add_info(struct recording *rec, const struct snapshot_info *info)
 	    xgrow(rec->snapshot, &rec->cap_snapshots, rec->n_snapshots + 1, sizeof(*rec->snapshot));
 	rec->snapshot[rec->n_snapshots++] = *info;
 	account_add(&rec->total, &info->account);
+}
+
+char *recording_format_count(const struct recording_meta *m, uint64_t count,
+			     char buf[RECORDING_COUNT_MAX])
+{
+	__uint128_t us = (__uint128_t)count * m->period_ns / 1000;
+
+	/* A stranger's file may say anything. */
+	if (!recording_is_off_cpu(m) || !m->period_ns || us > UINT64_MAX)
+		snprintf(buf, RECORDING_COUNT_MAX, "%llu", (unsigned long long)count);
+	else
+		snprintf(buf, RECORDING_COUNT_MAX, "%llu.%06llu s",
+			 (unsigned long long)us / 1000000, (unsigned long long)us % 1000000);
+	return buf;
 }
 
 void recording_trim(struct recording *rec, uint64_t from_ns, uint64_t to_ns)

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "profile/dict.h"
 #include "profile/snapshot.h"
@@ -59,6 +60,22 @@ void recording_trim(struct recording *rec, uint64_t from_ns, uint64_t to_ns);
 
 /* Loads snapshot `index` into s, with its info. 0, or a negative errno: -EBADMSG where damaged. */
 int recording_load(struct recording *rec, size_t index, struct snapshot *s);
+
+/*
+ * The event of a recording of time off the CPU: a count is period_ns in which one thread was
+ * blocked, and not of CPU time. Its loads are threads.
+ */
+#define RECORDING_OFF_CPU "off-cpu"
+
+static inline bool recording_is_off_cpu(const struct recording_meta *m)
+{
+	return m->event && !strcmp(m->event, RECORDING_OFF_CPU);
+}
+
+/* A count as text: "1234"; of off-CPU time in seconds, "12.345678 s". Returns buf. */
+#define RECORDING_COUNT_MAX 32
+char *recording_format_count(const struct recording_meta *m, uint64_t count,
+			     char buf[RECORDING_COUNT_MAX]);
 
 /* The process's share of CPU time per sample is known, so that widths can be told in CPUs. */
 static inline bool recording_knows_cpus(const struct recording *rec)

@@ -24,6 +24,17 @@ check "truncated stacks, and why" grep -q '^Truncated  50.0 %: no known start$' 
 check "the function that ran" grep -q '^ 40.0 %   40.0 %  loop$' out
 check "80 columns" sh -c "! grep -qE '.{81}' out"
 
+blocked=$(dirname "$lib")/../golden/blocked.folded
+"$FLAMELAPSE" info "$blocked" > out 2> err
+judge $? "info of time off the CPU"
+check "off the CPU: the event" grep -q '^Sampled    all time off the CPU$' out
+check "off the CPU: threads, mean and peak" grep -q '^Blocked    3.40 threads on average, 3.92 at most$' out
+check "off the CPU: seconds" grep -q '^Blocked time 6.791000 s taken$' out
+check "off the CPU: nothing is idle" sh -c '! grep -q idle out'
+check "off the CPU: what waits, not why" sh -c 'grep -q "^ 63.3 %   63.3 %  futex_wait$" out && ! grep -q sleeping out'
+check "off the CPU: text keeps it" sh -c '"$FLAMELAPSE" render "$1" -a --per-snapshot -f > again 2> err &&
+	"$FLAMELAPSE" info again | tail -n +3 > out2 && tail -n +3 out | diff - out2' sh "$blocked"
+
 if command -v jq > /dev/null; then
 	"$FLAMELAPSE" info --json x.folded > out.json
 	judge $? "info --json"
@@ -39,6 +50,9 @@ if command -v jq > /dev/null; then
 	holds '[.top[].name] == ["x+0x12", "loop", "vfs_read"]' out.json
 	holds '.top[1] | .self == 40 and .total == 40 and .self_share == 0.4' out.json
 	holds '.top[2].kind == "kernel"' out.json
+	holds '.unit == "sample"' out.json
+	"$FLAMELAPSE" info --json "$blocked" > blocked.json
+	holds '.event == "off-cpu" and .unit == "us" and .samples.taken == 6791000' blocked.json
 	"$FLAMELAPSE" info --json evil.folded > evil.json
 	holds '.top[0].name | contains("xff")' evil.json
 	check "JSON is UTF-8 without controls" sh -c "iconv -f UTF-8 -t UTF-8 evil.json |

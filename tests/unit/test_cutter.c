@@ -28,8 +28,11 @@ static void sample_at(uint64_t t_ns, uint32_t process, uint64_t address)
 	bool full;
 	struct tally *t = cutter_tally(&c, t_ns, &full);
 
-	if (t && !tally_again(t, &raw))
-		tally_add(t, &raw, &stack);
+	if (!t)
+		return;
+	tally_record(t);
+	if (!tally_again(t, &raw, 1))
+		tally_add(t, &raw, &stack, 1);
 }
 
 static void counted(uint64_t t_ns)
@@ -207,9 +210,10 @@ TEST(a_copied_stack_is_like_no_other)
 	for (uint32_t i = 0; i < 12; i++) {
 		raw.copy = stack.copy = i % 3 ? 0 : 1 + i;
 		/* Only those without are found again. */
-		CHECK_EQ(tally_again(&t, &raw), !raw.copy && i > 1);
+		tally_record(&t);
+		CHECK_EQ(tally_again(&t, &raw, 1), !raw.copy && i > 1);
 		if (raw.copy || i == 1)
-			tally_add(&t, &raw, &stack);
+			tally_add(&t, &raw, &stack, 1);
 	}
 	CHECK_EQ(t.taken, 12);
 	CHECK_EQ(t.records, 12);
@@ -247,8 +251,9 @@ TEST(copied_stacks_have_bounds_too)
 		t = cutter_tally(&c, 10 * SEC, &full);
 		CHECK(t);
 		raw.copy = stack.copy = i;
-		CHECK(!tally_again(t, &raw));
-		tally_add(t, &raw, &stack);
+		tally_record(t);
+		CHECK(!tally_again(t, &raw, 1));
+		tally_add(t, &raw, &stack, 1);
 	}
 	CHECK(close_at(11 * SEC, 11 * SEC));
 	CHECK_EQ(s.account.taken, 3);
@@ -268,16 +273,53 @@ TEST(ends_are_told_apart)
 
 	tally_init(&t, &limits, 1);
 	raw.flags = UNWIND_COMPLETE << SAMPLER_END_SHIFT;
-	CHECK(!tally_again(&t, &raw));
-	tally_add(&t, &raw, &stack);
+	CHECK(!tally_again(&t, &raw, 1));
+	tally_add(&t, &raw, &stack, 1);
 	raw.flags = UNWIND_NO_TABLE << SAMPLER_END_SHIFT;
 	stack.end = UNWIND_NO_TABLE;
-	CHECK(!tally_again(&t, &raw));
-	tally_add(&t, &raw, &stack);
-	CHECK(tally_again(&t, &raw));
+	CHECK(!tally_again(&t, &raw, 1));
+	tally_add(&t, &raw, &stack, 1);
+	CHECK(tally_again(&t, &raw, 1));
 	CHECK_EQ(t.n_stacks, 2);
 	CHECK(t.pair[0].count == 1 && t.pair[1].count == 2);
 	tally_deinit(&t);
+}
+
+/* Counters are ns then, and what a block gave to snapshots stands beside what none of them got. */
+TEST(off_cpu_time_is_counted_in_units)
+{
+	uint64_t address = 1;
+	struct tally_raw raw = {.process = 1, .n_kernel = 1, .address = &address};
+	struct tally_stack stack = {.n_kernel = 1, .kernel = &address};
+	struct tally *t;
+	bool full;
+
+	start(100, 100);
+	c.unit_ns = 1000;
+	t = cutter_tally(&c, 10 * SEC, &full);
+	tally_record(t);
+	t->ended_ns = 5000;
+	tally_add(t, &raw, &stack, 700);
+	tally_filter(t, 30);
+	counters[0] = (struct sampler_counters){.expected = 9300,
+						.filtered = 1700,
+						.ring_full = 2600,
+						.submitted = 1};
+	CHECK(close_at(11 * SEC, 11 * SEC));
+	CHECK(s.account.taken == 700 && s.account.filtered == 31);
+	CHECK_EQ(s.account.lost[LOSS_RING_FULL], 2);
+	CHECK(s.account.expected == 733 && balanced());
+	cutter_done(&c, &s);
+	/* What was left of a unit; and 3100 ns that are to come yet. */
+	counters[1] = (struct sampler_counters){.expected = 3800,
+						.filtered = 300,
+						.ring_full = 400,
+						.submitted = 1};
+	CHECK(!close_at(12 * SEC, 12 * SEC));
+	CHECK(close_at(12 * SEC, 13 * SEC));
+	CHECK(s.account.filtered == 1 && s.account.lost[LOSS_RING_FULL] == 1);
+	CHECK_EQ(s.account.lost[LOSS_MISSING], 3);
+	CHECK(s.account.expected == 5 && balanced());
 }
 
 /* One stack reached by two raw keys, as after a new mapping, or in two runs of a program. */
@@ -294,29 +336,28 @@ TEST(stacks_are_told_apart_by_what_they_mean)
 	size_t at = 0;
 
 	tally_init(&t, &limits, 1);
-	CHECK(!tally_again(&t, &raw));
-	tally_add(&t, &raw, &stack);
-	CHECK(tally_again(&t, &raw));
+	CHECK(!tally_again(&t, &raw, 1));
+	tally_add(&t, &raw, &stack, 1);
+	CHECK(tally_again(&t, &raw, 1));
 	raw.generation = 2;
-	CHECK(!tally_again(&t, &raw));
-	tally_add(&t, &raw, &stack);
+	CHECK(!tally_again(&t, &raw, 1));
+	tally_add(&t, &raw, &stack, 1);
 	raw.address = b;
-	CHECK(!tally_again(&t, &raw));
-	tally_add(&t, &raw, &stack);
+	CHECK(!tally_again(&t, &raw, 1));
+	tally_add(&t, &raw, &stack, 1);
 	CHECK_EQ(t.n_pairs, 1);
 	CHECK_EQ(t.pair[0].count, 4);
 	raw.process = 2;
-	CHECK(!tally_again(&t, &raw));
-	tally_add(&t, &raw, &stack);
+	CHECK(!tally_again(&t, &raw, 1));
+	tally_add(&t, &raw, &stack, 1);
 	CHECK_EQ(t.n_pairs, 2);
 	CHECK_EQ(t.n_stacks, 1);
 	stack.flags = WIRE_STACK_BROKEN;
 	raw.flags = 1;
-	CHECK(!tally_again(&t, &raw));
-	tally_add(&t, &raw, &stack);
+	CHECK(!tally_again(&t, &raw, 1));
+	tally_add(&t, &raw, &stack, 1);
 	CHECK_EQ(t.n_stacks, 2);
 	CHECK_EQ(t.taken, 6);
-	CHECK_EQ(t.records, 6);
 
 	CHECK_EQ(wire_next_stack(out, tally_write(&t, 0, out), &at, &v), 1);
 	CHECK(v.head.process == 1 && v.head.count == 4 && v.head.n_kernel == 1);
