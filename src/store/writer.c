@@ -197,16 +197,29 @@ static int look_before(const char *path)
 	return err;
 }
 
+static const char *const beside[] = {"-wal", "-journal", "-shm"};
+
 static void remove_beside(const char *path)
 {
-	static const char *const suffix[] = {"-wal", "-journal", "-shm"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++) {
-		char *name = xasprintf("%s%s", path, suffix[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(beside); i++) {
+		char *name = xasprintf("%s%s", path, beside[i]);
 
 		unlink(name);
 		free(name);
 	}
+}
+
+static bool has_beside(const char *path)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < ARRAY_SIZE(beside) && !found; i++) {
+		char *name = xasprintf("%s%s", path, beside[i]);
+
+		found = !access(name, F_OK);
+		free(name);
+	}
+	return found;
 }
 
 /* Puts an empty recording under the name. */
@@ -226,8 +239,14 @@ static int put_under_name(struct store_writer *w, const struct recording_meta *m
 		return err;
 	}
 	*ino_ret = st.st_ino;
-	/* A log of the old recording would be taken for ours. */
-	remove_beside(w->path);
+	/*
+	 * A log of the old recording would be taken for ours. The old recording goes first: without
+	 * its log it might be half of one, and we may be killed at any moment.
+	 */
+	if (has_beside(w->path)) {
+		unlink(w->path);
+		remove_beside(w->path);
+	}
 	return outfile_commit(&out);
 }
 
