@@ -10,6 +10,8 @@ if out=$("$O/tests/tools/store_kill" "${KILLS:-200}" 2>&1); then
 	ok "kill -9 loses at most the open snapshot: $out"
 else
 	echo "$out" | sed 's/^/# /'
+	ls -l kill.flame* | sed 's/^/# /'
+	mkdir -p "$O/failed" && cp kill.flame* "$O/failed/"
 	not_ok "kill -9 loses at most the open snapshot"
 fi
 

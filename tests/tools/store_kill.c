@@ -132,8 +132,9 @@ int main(int argc, char **argv)
 		close(fd[0]);
 		what = look(seed, created, last, &n);
 		if (what) {
-			fprintf(stderr, "kill %u, seed %#llx: %s\n", i, (unsigned long long)seed,
-				what);
+			fprintf(stderr, "kill %u, seed %#llx, %s, %lld acknowledged: %s\n", i,
+				(unsigned long long)seed, created ? "made" : "not made yet",
+				(long long)last, what);
 			return 1;
 		}
 		kept += n;
