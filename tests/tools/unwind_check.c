@@ -28,6 +28,8 @@
 /* What libdw made of a copy. */
 struct copied {
 	uint32_t id;
+	void *raw; /* NULL: it was unwound */
+	size_t size;
 	bool complete, stray;
 	size_t n;
 	struct wire_frame *frame;
@@ -83,35 +85,45 @@ static const struct stack_copy_map *find_map(const struct stack_copy_map *map, s
 	return NULL;
 }
 
+/* Kept until its snapshot comes: tables that are asked for must not wait for hundreds of these. */
 static void take_copy(const struct chan_msg *m)
 {
 	const uint8_t *p = (const uint8_t *)m->data + sizeof(struct wire_copy);
-	size_t size = m->size - sizeof(struct wire_copy), n;
-	const uint64_t *address;
-	struct stack_copy_map *map;
+	size_t size = m->size - sizeof(struct wire_copy);
 	struct stack_copy head;
 	struct wire_copy id;
-	struct copied c = {0};
 
 	if (!wire_get(m->data, m->size, &id, sizeof(id)) ||
 	    !wire_get(p, size, &head, sizeof(head)) || stack_copy_bytes(&head) != size)
 		return;
-	c.id = id.id;
-	n = namer_unwind(namer, p, size, &address, &c.complete);
-	map = xmemdup(p + sizeof(head), head.n_maps * sizeof(*map) + 1);
-	c.frame = xcalloc(n + 1, sizeof(*c.frame));
-	for (; c.n < n; c.n++) {
-		const struct stack_copy_map *at = find_map(map, head.n_maps, address[c.n] - !!c.n);
+	copied = xgrow(copied, &cap_copied, n_copied + 1, sizeof(*copied));
+	copied[n_copied++] = (struct copied){.id = id.id, .raw = xmemdup(p, size), .size = size};
+}
+
+static void unwind(struct copied *c)
+{
+	const uint64_t *address;
+	struct stack_copy_map *map;
+	struct stack_copy head;
+	size_t n;
+
+	memcpy(&head, c->raw, sizeof(head));
+	n = namer_unwind(namer, c->raw, c->size, &address, &c->complete);
+	map = xmemdup((const uint8_t *)c->raw + sizeof(head), head.n_maps * sizeof(*map) + 1);
+	c->frame = xcalloc(n + 1, sizeof(*c->frame));
+	for (; c->n < n; c->n++) {
+		const struct stack_copy_map *at =
+		    find_map(map, head.n_maps, address[c->n] - !!c->n);
 
 		if (!at)
 			break;
-		c.frame[c.n] =
-		    (struct wire_frame){at->module, address[c.n] - at->start + at->pgoff};
+		c->frame[c->n] =
+		    (struct wire_frame){at->module, address[c->n] - at->start + at->pgoff};
 	}
-	c.stray = c.n < n;
+	c->stray = c->n < n;
 	free(map);
-	copied = xgrow(copied, &cap_copied, n_copied + 1, sizeof(c));
-	copied[n_copied++] = c;
+	free(c->raw);
+	c->raw = NULL;
 }
 
 static void show_frames(const char *who, const struct wire_stack_view *v, const struct copied *c)
@@ -174,14 +186,17 @@ static void take_stacks(const struct chan_msg *m)
 
 	while (wire_next_stack(m->data, m->size, &at, &v) == 1)
 		for (size_t i = 0; v.head.copy && i < n_copied; i++)
-			if (copied[i].id == v.head.copy)
+			if (copied[i].id == v.head.copy) {
+				if (copied[i].raw)
+					unwind(&copied[i]);
 				compare(&v, &copied[i]);
+			}
 }
 
 static void forget_copied(void)
 {
 	for (size_t i = 0; i < n_copied; i++)
-		free(copied[i].frame);
+		free(copied[i].frame), free(copied[i].raw);
 	n_copied = 0;
 }
 
