@@ -21,8 +21,6 @@ struct drawing {
 	uint64_t *total, *scratch;
 	struct box *box;
 	uint32_t n_boxes;
-	struct colours fills; /* all, in the order of painting */
-	uint32_t *by_fill;    /* boxes in that order */
 	/* Labels of the last image at rest: of node i label[label_of[i] - 1], 0 for none. */
 	struct label *label;
 	size_t n_labels, cap_labels;
@@ -58,15 +56,12 @@ struct drawing *drawing_create(const struct scene *scene, const struct geometry 
 		d->fill[i] =
 		    palette_box(scene->opt.theme, t->kind[i], name_hash(t->name[t->tail[i]]));
 		d->ink[i] = palette_ink(d->fill[i]);
-		colours_number(&d->fills, d->fill[i]);
 	}
 	d->small_fill = palette_box(scene->opt.theme, BOX_SMALL, 0);
 	d->small_ink = palette_ink(d->small_fill);
-	colours_number(&d->fills, d->small_fill);
 	d->total = xcalloc(t->cap, sizeof(*d->total));
 	d->scratch = xcalloc(t->cap, 3 * sizeof(*d->scratch));
 	d->box = xcalloc(t->cap, 2 * sizeof(*d->box));
-	d->by_fill = xcalloc(t->cap, 2 * sizeof(*d->by_fill));
 	d->label_of = xcalloc(t->cap, sizeof(*d->label_of));
 	d->small_label_of = xcalloc(t->cap, sizeof(*d->small_label_of));
 	d->chain = xcalloc((size_t)t->cap + 1, sizeof(*d->chain));
@@ -84,7 +79,6 @@ void drawing_destroy(struct drawing *d)
 	free(d->total);
 	free(d->scratch);
 	free(d->box);
-	free(d->by_fill);
 	free(d->label);
 	free(d->label_of);
 	free(d->small_label_of);
@@ -116,38 +110,6 @@ static uint32_t box_fill(const struct drawing *d, const struct box *b)
 	return b->kind == BOX_SMALL ? d->small_fill : d->fill[b->node];
 }
 
-/* By counting: there are few fills. */
-static void sort_by_fill(struct drawing *d)
-{
-	uint32_t at[COLOURS_MAX + 1] = {0};
-
-	for (uint32_t i = 0; i < d->n_boxes; i++)
-		at[colours_number(&d->fills, box_fill(d, &d->box[i])) + 1]++;
-	for (int k = 0; k < COLOURS_MAX; k++)
-		at[k + 1] += at[k];
-	for (uint32_t i = 0; i < d->n_boxes; i++)
-		d->by_fill[at[colours_number(&d->fills, box_fill(d, &d->box[i]))]++] = i;
-}
-
-/*
- * Of each row the first line, which repeat_lines() then repeats: most boxes are narrow, and half of
- * their cost would be in going from line to line.
- */
-static void draw_boxes(struct drawing *d, struct canvas *c)
-{
-	const struct geometry *geo = &d->geo;
-	int height = d->row > geo->gap;
-
-	canvas_rect(c, palette_chrome(d->scene->opt.theme)->band, geo->margin,
-		    geo->flame_bottom - d->row + geo->gap, geo->flame_width, height);
-	sort_by_fill(d);
-	for (uint32_t i = 0; i < d->n_boxes; i++) {
-		const struct box *b = &d->box[d->by_fill[i]];
-
-		canvas_rect(c, box_fill(d, b), box_x(d, b), box_y(d, b), box_width(d, b), height);
-	}
-}
-
 static void repeat_lines(const struct drawing *d, struct image *img)
 {
 	for (int row = 0; row < d->scene->tree.n_rows; row++) {
@@ -160,6 +122,25 @@ static void repeat_lines(const struct drawing *d, struct image *img)
 		for (int i = 1; i < d->row - d->geo.gap; i++)
 			memcpy(first + i * img->stride_bytes, first, d->geo.flame_width);
 	}
+}
+
+/*
+ * Of each row the first line, which is then repeated: most boxes are narrow, and half of their cost
+ * would be in going from line to line. Not by cairo: for thousands of boxes it would take a fifth
+ * of the time of a whole image.
+ */
+static void draw_boxes(struct drawing *d, struct image *img)
+{
+	const struct geometry *geo = &d->geo;
+
+	image_line(img, palette_chrome(d->scene->opt.theme)->band, geo->margin,
+		   geo->flame_bottom - d->row + geo->gap, geo->flame_width);
+	for (uint32_t i = 0; i < d->n_boxes; i++) {
+		const struct box *b = &d->box[i];
+
+		image_line(img, box_fill(d, b), box_x(d, b), box_y(d, b), box_width(d, b));
+	}
+	repeat_lines(d, img);
 }
 
 /* Where the label of a box is told. */
@@ -232,12 +213,11 @@ void drawing_image(struct drawing *d, struct image *img, const struct moment *m)
 	layout_totals(&d->scene->tree, m->self, d->total);
 	d->n_boxes = layout_boxes(&d->scene->tree, d->total, d->scene->full, d->geo.flame_width,
 				  d->scratch, d->box);
+	draw_boxes(d, img);
 	c = canvas_begin(img);
 	if (c) {
-		draw_boxes(d, c);
 		surround_shapes(&d->surround, c, m);
 		canvas_end(c);
-		repeat_lines(d, img);
 	}
 	if (m->at_rest)
 		choose_labels(d);

@@ -112,3 +112,11 @@ void image_clear(struct image *img, uint32_t rgb)
 	colours_clear(&img->colours);
 	memset(img->pixels, colours_number(&img->colours, rgb), img->stride_bytes * img->height);
 }
+
+void image_line(struct image *img, uint32_t rgb, int x, int y, int width)
+{
+	int from = x < 0 ? 0 : x, to = x + width < img->width ? x + width : img->width;
+
+	if (y >= 0 && y < img->height && from < to)
+		memset(image_row(img, y) + from, colours_number(&img->colours, rgb), to - from);
+}

@@ -15,7 +15,7 @@
  *
  *	img = image_get(pool);		waits until one of the pool's images is free
  *	image_clear(img, ground);
- *	... draw: render/canvas.h, then render/text.h ...
+ *	... draw: lines, render/canvas.h, then render/text.h ...
  *	sink_push(a, img, &info);	a sink that reads on takes a reference of its own
  *	image_unref(img);
  *
@@ -59,6 +59,8 @@ void image_unref(struct image *img);
 
 /* All of one colour, and no other in the table. */
 void image_clear(struct image *img, uint32_t rgb);
+/* A part of one line, or what of it is inside the image. */
+void image_line(struct image *img, uint32_t rgb, int x, int y, int width);
 
 static inline uint8_t *image_row(const struct image *img, int y)
 {

@@ -265,7 +265,7 @@ static void note_peaks(struct scene *s, uint64_t *total, uint32_t first, uint32_
 	uint64_t w = worth(s, duration(s, first, end), samples);
 
 	for (uint32_t i = 0; i < s->tree.n; i++)
-		total[i] = value(s->impl->count[i], w);
+		total[i] = s->impl->count[i] ? value(s->impl->count[i], w) : 0;
 	layout_totals(&s->tree, total, total);
 	for (uint32_t i = 0; i < s->tree.n; i++)
 		if (total[i] > s->tree.peak[i])

@@ -441,10 +441,12 @@ bool sink_mp4_available(void)
 	return avcodec_find_encoder_by_name(h264.encoder) != NULL;
 }
 
-static int usable_cpus(void)
+/* Half as many again as CPUs, as x264 itself has it: each waits now and then for another. */
+static int encoder_threads(void)
 {
 	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+	int cpus = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+	int n = cpus + cpus / 2;
 
 	return n < THREADS_MAX ? n : THREADS_MAX;
 }
@@ -483,7 +485,7 @@ static int open_encoder(struct sink_mp4 *mp4, const struct format *format)
 	enc->color_trc = AVCOL_TRC_BT709;
 	enc->colorspace = AVCOL_SPC_BT709;
 	enc->chroma_sample_location = AVCHROMA_LOC_CENTER;
-	enc->thread_count = opt->n_threads ? opt->n_threads : usable_cpus();
+	enc->thread_count = opt->n_threads ? opt->n_threads : encoder_threads();
 	enc->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
 	err = set_options(&options, format->encoder_options);
 	if (!err)

@@ -29,7 +29,7 @@ struct mp4_options {
 	int width, height; /* px, even */
 	int fps;	   /* of motion: 1…240 */
 	bool cfr;
-	int n_threads;	     /* of x264; 0: as many as CPUs may be used */
+	int n_threads;	     /* of x264; 0: half as many again as CPUs that may be used */
 	uint64_t time_ns;    /* when it was recorded, unix: the file's creation time; 0: none */
 	const char *title;   /* or NULL */
 	const char *comment; /* or NULL */

@@ -4,6 +4,7 @@
 #include <fontconfig/fontconfig.h>
 #include <ft2build.h>
 #include FT_FREETYPE_H
+#include FT_ADVANCES_H
 #include FT_OUTLINE_H
 #include <stdlib.h>
 #include <string.h>
@@ -66,9 +67,11 @@ struct text {
 
 static uint16_t advance_of(FT_Face face, FT_UInt index)
 {
-	if (FT_Load_Glyph(face, index, FT_LOAD_NO_SCALE))
+	FT_Fixed advance;
+
+	if (FT_Get_Advance(face, index, FT_LOAD_NO_SCALE, &advance))
 		return 0;
-	return (uint16_t)(face->glyph->metrics.horiAdvance * EM / face->units_per_EM);
+	return (uint16_t)(advance * EM / face->units_per_EM);
 }
 
 static void fill_advances(struct text *t, int f)

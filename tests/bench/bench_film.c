@@ -1,7 +1,8 @@
 /*
  * What a whole film of a minute costs, from the recording to the finished MP4, against its encoder
- * alone, fed with the same images as ready YUV (1 GB of them) and with the same key images. In
- * turns, medians.
+ * alone, fed with the same images as ready YUV (1 GB of them), with the same key images and the
+ * same rest at the end. In turns; the median of the ratios of neighbours, which the machine's moods
+ * disturb least.
  */
 #include "import/folded.h"
 #include "render/film.h"
@@ -17,14 +18,16 @@
 #include <limits.h>
 #include <unistd.h>
 
-#define ROUNDS	  3
-#define N_THREADS 2
+#define ROUNDS	  9
+#define N_THREADS 3 /* of the encoder, as the sink has it with two CPUs */
 #define MAX	  600
+#define TICK_HZ	  90000
+#define REST	  (TICK_HZ / 2)
 
 static AVFrame *frame[MAX];
 static int n_frames;
 static char recording_path[64];
-static int64_t last_key = -1;
+static int64_t last_key = -1, end;
 
 static void die(const char *what)
 {
@@ -54,7 +57,7 @@ static int keep(struct sink *sink, struct image *img, const struct image_info *i
 	yuv_from_image(&yuv, img);
 	f->pts = (int64_t)(info->t_ns * 9 / 100000);
 	/* As render/sink_mp4.c places them. */
-	if (last_key < 0 || (info->step_start && f->pts - last_key >= 2 * 90000)) {
+	if (last_key < 0 || (info->step_start && f->pts - last_key >= 2 * TICK_HZ)) {
 		f->pict_type = AV_PICTURE_TYPE_I;
 		last_key = f->pts;
 	}
@@ -64,8 +67,8 @@ static int keep(struct sink *sink, struct image *img, const struct image_info *i
 static int kept(struct sink *sink, uint64_t end_ns, bool keep_it)
 {
 	(void)sink;
-	(void)end_ns;
 	(void)keep_it;
+	end = (int64_t)(end_ns * 9 / 100000);
 	return 0;
 }
 
@@ -138,6 +141,22 @@ static void encode(AVCodecContext *enc, const AVFrame *f, AVPacket *packet)
 		av_packet_unref(packet);
 }
 
+/* The last image is shown until the end, and sent anew for each REST of it. */
+static void encode_rest(AVCodecContext *enc, AVPacket *packet)
+{
+	AVFrame *last = frame[n_frames - 1];
+	enum AVPictureType type = last->pict_type;
+	int64_t at = last->pts;
+
+	last->pict_type = AV_PICTURE_TYPE_NONE;
+	while (end - last->pts > REST) {
+		last->pts += REST;
+		encode(enc, last, packet);
+	}
+	last->pts = at;
+	last->pict_type = type;
+}
+
 static void encoder_alone(void)
 {
 	const AVCodec *codec = avcodec_find_encoder_by_name("libx264");
@@ -147,7 +166,7 @@ static void encoder_alone(void)
 	enc->width = frame[0]->width;
 	enc->height = frame[0]->height;
 	enc->pix_fmt = AV_PIX_FMT_YUV420P;
-	enc->time_base = (AVRational){1, 90000};
+	enc->time_base = (AVRational){1, TICK_HZ};
 	enc->framerate = (AVRational){30, 1};
 	enc->gop_size = INT_MAX / 2;
 	enc->thread_count = N_THREADS;
@@ -159,6 +178,7 @@ static void encoder_alone(void)
 		die("avcodec_open2");
 	for (int i = 0; i < n_frames; i++)
 		encode(enc, frame[i], packet);
+	encode_rest(enc, packet);
 	encode(enc, NULL, packet);
 	av_packet_free(&packet);
 	avcodec_free_context(&enc);
@@ -166,7 +186,7 @@ static void encoder_alone(void)
 
 int main(void)
 {
-	double alone[ROUNDS], whole[ROUNDS], start;
+	double whole[ROUNDS], ratio[ROUNDS], start, alone;
 
 	av_log_set_level(AV_LOG_QUIET);
 	generate();
@@ -174,16 +194,16 @@ int main(void)
 	for (int i = 0; i < ROUNDS; i++) {
 		start = bench_now_ms();
 		encoder_alone();
-		alone[i] = bench_now_ms() - start;
+		alone = bench_now_ms() - start;
 		start = bench_now_ms();
 		film(true);
 		whole[i] = bench_now_ms() - start;
+		ratio[i] = whole[i] / alone;
 	}
 	bench_row("film 1080p, 1,500 stacks: images", n_frames, "", "");
 	bench_row("film 1080p, 1,500 stacks", bench_median(whole, ROUNDS) / n_frames, "ms an image",
 		  "");
-	bench_row("film 1080p, 1,500 stacks: time",
-		  bench_median(whole, ROUNDS) / bench_median(alone, ROUNDS), "x encoder alone",
+	bench_row("film 1080p, 1,500 stacks: time", bench_median(ratio, ROUNDS), "x encoder alone",
 		  "<= 1.10");
 	for (int i = 0; i < n_frames; i++)
 		av_frame_free(&frame[i]);
