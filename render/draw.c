@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "render/changes.h"
+#include "render/lane.h"
 #include "render/words.h"
 
 struct label {
@@ -26,6 +28,7 @@ struct drawing {
 	size_t n_labels, cap_labels;
 	uint32_t *label_of, *small_label_of; /* of a node's box, and of the small box on it */
 	const char **chain;
+	uint8_t *mover_of; /* of each head: the place of the mover in it, from 1 on; 0: none */
 	struct surround surround;
 };
 
@@ -65,6 +68,7 @@ struct drawing *drawing_create(const struct scene *scene, const struct geometry 
 	d->label_of = xcalloc(t->cap, sizeof(*d->label_of));
 	d->small_label_of = xcalloc(t->cap, sizeof(*d->small_label_of));
 	d->chain = xcalloc((size_t)t->cap + 1, sizeof(*d->chain));
+	d->mover_of = xcalloc(t->cap, sizeof(*d->mover_of));
 	surround_init(&d->surround, scene, &d->geo, d->text);
 	return d;
 }
@@ -83,6 +87,7 @@ void drawing_destroy(struct drawing *d)
 	free(d->label_of);
 	free(d->small_label_of);
 	free(d->chain);
+	free(d->mover_of);
 	surround_deinit(&d->surround);
 	free(d);
 }
@@ -149,10 +154,24 @@ static uint32_t *label_slot(const struct drawing *d, const struct box *b)
 	return b->kind == BOX_SMALL ? &d->small_label_of[b->node] : &d->label_of[b->node];
 }
 
+/* A badge stands in front of the label where the box is wide enough for both, else on the box. */
+static bool badge_inside(const struct drawing *d, const struct box *b)
+{
+	return b->kind != BOX_SMALL && d->mover_of[b->node] &&
+	       box_width(d, b) >= geometry_px(&d->geo, 130);
+}
+
+static int label_from(const struct drawing *d, const struct box *b)
+{
+	int pad = geometry_px(&d->geo, 8);
+
+	return badge_inside(d, b) ? 2 * badge_radius(&d->geo) + pad + pad / 2 : pad;
+}
+
 static void choose_label(struct drawing *d, const struct box *b)
 {
 	const struct advances *adv = text_advances(d->text, FACE_REGULAR);
-	int room = box_width(d, b) - 2 * geometry_px(&d->geo, 8);
+	int room = box_width(d, b) - label_from(d, b) - geometry_px(&d->geo, 8);
 	char words[32];
 	struct label *l;
 	size_t n;
@@ -200,8 +219,59 @@ static void draw_labels(const struct drawing *d, struct image *img)
 		int x = box_x(d, b), end = x + box_width(d, b);
 
 		if (label)
-			text_draw(d->text, img, &style, ALIGN_LEFT, x + pad, box_y(d, b) + baseline,
-				  x, end - pad / 2, d->label[label - 1].text);
+			text_draw(d->text, img, &style, ALIGN_LEFT, x + label_from(d, b),
+				  box_y(d, b) + baseline, x, end - pad / 2,
+				  d->label[label - 1].text);
+	}
+}
+
+/* Which boxes wear a badge: of a function that is hidden in a small box, none. */
+static void find_movers(struct drawing *d, const struct state *st)
+{
+	const struct tree *t = &d->scene->tree;
+	const struct changes *c = d->scene->changes;
+
+	memset(d->mover_of, 0, t->n);
+	for (int p = 0; c->of && p < MOVERS_MAX; p++) {
+		uint32_t function = c->of[st->end - 1].mover[p].function;
+
+		for (uint32_t i = 0; function != NO_FUNCTION && i < t->n; i++)
+			if (c->function_of[i] == function && t->shown[i])
+				d->mover_of[t->head[i]] = p + 1;
+	}
+}
+
+static void draw_frame(struct image *img, uint32_t rgb, int x, int y, int width, int height,
+		       int thick)
+{
+	for (int i = 0; i < height; i++) {
+		bool edge = i < thick || i >= height - thick;
+
+		image_line(img, rgb, x, y + i, edge || width < 2 * thick ? width : thick);
+		if (!edge)
+			image_line(img, rgb, x + width - thick, y + i, thick);
+	}
+}
+
+static void draw_movers(const struct drawing *d, struct image *img)
+{
+	const struct chrome *chrome = palette_chrome(d->scene->opt.theme);
+	int thick = geometry_even(&d->geo, 4) > 2 ? geometry_even(&d->geo, 4) : 2;
+
+	for (uint32_t i = 0; i < d->n_boxes; i++) {
+		const struct box *b = &d->box[i];
+		int x = box_x(d, b), y = box_y(d, b), width = box_width(d, b);
+		int height = d->row - d->geo.gap, radius = badge_radius(&d->geo);
+
+		if (b->kind == BOX_SMALL || !d->mover_of[b->node] || width < thick)
+			continue;
+		draw_frame(img, chrome->accent, x, y, width, height, thick);
+		if (badge_inside(d, b))
+			badge_draw(d->scene, &d->geo, d->text, img, d->mover_of[b->node] - 1,
+				   x + radius + thick, y + height / 2);
+		else
+			badge_draw(d->scene, &d->geo, d->text, img, d->mover_of[b->node] - 1,
+				   x + width / 2, y - radius);
 	}
 }
 
@@ -219,11 +289,14 @@ void drawing_image(struct drawing *d, struct image *img, const struct moment *m)
 		surround_shapes(&d->surround, c, m);
 		canvas_end(c);
 	}
-	if (m->at_rest)
+	if (m->at_rest) {
+		find_movers(d, m->numbers);
 		choose_labels(d);
+	}
 	/* Before the labels, which would leave no exact colours where the table is full. */
 	surround_words(&d->surround, img, m);
 	draw_labels(d, img);
+	draw_movers(d, img);
 }
 
 void drawing_describe(const struct drawing *d, struct strbuf *sb)

@@ -5,14 +5,10 @@
 #include <string.h>
 
 #include "base/xalloc.h"
+#include "render/changes.h"
 #include "render/core/labels.h"
 
 #define FRACTION_BITS 20
-
-struct leaf {
-	uint32_t node;
-	uint64_t count;
-};
 
 struct leaves {
 	struct leaf *leaf;
@@ -287,6 +283,26 @@ static void note_strip(struct scene *s, uint32_t i)
 		s->strip[(size_t)i * BOX_KINDS + k] = value(count[k], w);
 }
 
+/* A mark inside a snapshot lies at the nearer of its ends. */
+static void place_marks(struct scene *s)
+{
+	const struct recording *rec = s->rec;
+	uint32_t at = 0;
+
+	s->mark_at = xcalloc(rec->n_marks + 1, sizeof(*s->mark_at));
+	for (size_t i = 0; i < rec->n_marks; i++) {
+		for (; at < rec->n_snapshots; at++) {
+			const struct snapshot_info *info = &rec->snapshot[at];
+
+			if (rec->mark[i].t_ns < info->t0_ns + (info->t1_ns - info->t0_ns) / 2)
+				break;
+		}
+		s->mark_at[i] = at;
+	}
+	s->timeline.cut = s->mark_at;
+	s->timeline.n_cuts = (uint32_t)rec->n_marks;
+}
+
 /* Every window there is, in order, with the leaves of the snapshots in it kept in a ring. */
 static int first_pass(struct scene *s)
 {
@@ -294,6 +310,7 @@ static int first_pass(struct scene *s)
 	uint32_t n = s->timeline.n_snapshots, keep = s->timeline.window;
 	struct leaves *ring = xcalloc(keep, sizeof(*ring));
 	uint64_t *total = NULL, samples = 0;
+	uint32_t oldest = 0; /* in the window so far */
 	size_t cap = 0;
 	int err = 0;
 
@@ -302,9 +319,9 @@ static int first_pass(struct scene *s)
 		uint32_t first, end;
 
 		timeline_window(&s->timeline, i, &first, &end);
-		if (i >= keep && first) {
-			window_subtract(s, mine);
-			samples -= s->rec->snapshot[first - 1].account.taken;
+		for (; oldest < first; oldest++) {
+			window_subtract(s, &ring[oldest % keep]);
+			samples -= s->rec->snapshot[oldest].account.taken;
 		}
 		err = load(s, i);
 		if (err)
@@ -424,6 +441,7 @@ int scene_create(struct recording *rec, const struct render_options *opt, int fl
 	tree_add(s, 0, dict_string(&s->impl->names, "all", 3), BOX_ROOT);
 	timeline_plan(&s->timeline, rec->n_snapshots, interval(s), duration(s, 0, rec->n_snapshots),
 		      opt);
+	place_marks(s);
 	s->strip = xcalloc(rec->n_snapshots, BOX_KINDS * sizeof(*s->strip));
 	err = first_pass(s);
 	if (err) {
@@ -431,6 +449,12 @@ int scene_create(struct recording *rec, const struct render_options *opt, int fl
 		return err;
 	}
 	arrange(s, flame_width_px, max_rows);
+	s->changes = xcalloc(1, sizeof(*s->changes));
+	err = changes_find(s->changes, s);
+	if (err) {
+		scene_destroy(s);
+		return err;
+	}
 	*scene_ret = s;
 	return 0;
 }
@@ -467,6 +491,10 @@ void scene_destroy(struct scene *s)
 	free(s->tree.first);
 	free(s->tree.laid);
 	free(s->strip);
+	free(s->mark_at);
+	if (s->changes)
+		changes_deinit(s->changes);
+	free(s->changes);
 	free(s->leaf);
 	free(s);
 }
@@ -513,4 +541,19 @@ int scene_state(struct scene *s, uint32_t last, struct state *st)
 	for (uint32_t k = 0; k < s->n_leaves; k++)
 		st->self[s->leaf[k]] = value(s->impl->count[s->leaf[k]], w);
 	return 0;
+}
+
+int scene_leaves(struct scene *s, uint32_t i, const struct leaf **leaf_ret, size_t *n_ret)
+{
+	int err = load(s, i);
+
+	*leaf_ret = s->impl->now.leaf;
+	*n_ret = s->impl->now.n;
+	return err;
+}
+
+uint64_t scene_value(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples,
+		     uint64_t count)
+{
+	return value(count, worth(s, duration(s, first, end), samples));
 }

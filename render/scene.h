@@ -45,8 +45,11 @@ struct scene {
 	/* Value of each snapshot's samples by the kind of their own function: strip[i * BOX_KINDS +
 	 * kind]. */
 	uint64_t *strip;
+	/* The snapshot with which each mark of the recording begins, and that begins a window. */
+	uint32_t *mark_at;
 	bool has_kind[BOX_KINDS];
 	uint32_t *leaf, n_leaves; /* nodes that ever have a value without their callees, in order */
+	struct changes *changes;  /* render/changes.h */
 	struct scene_impl *impl;
 };
 
@@ -60,5 +63,18 @@ uint64_t scene_limit(const struct scene *s);
 
 /* Fills st, whose `self` has tree.cap elements, all 0 at first, and is the caller's. */
 int scene_state(struct scene *s, uint32_t last, struct state *st);
+
+/* What has a count in one snapshot: nodes of the tree, a node perhaps more than once. */
+struct leaf {
+	uint32_t node;
+	uint64_t count;
+};
+
+/* The leaves of snapshot i, until the next call of a function of the scene. */
+int scene_leaves(struct scene *s, uint32_t i, const struct leaf **leaf_ret, size_t *n_ret);
+
+/* The value of `count` samples, of `samples` in all, in the snapshots [first, end). */
+uint64_t scene_value(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples,
+		     uint64_t count);
 
 #endif

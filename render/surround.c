@@ -4,6 +4,9 @@
 #include <stdlib.h>
 
 #include "base/xalloc.h"
+#include "render/changes.h"
+#include "render/headline.h"
+#include "render/lane.h"
 #include "render/strip.h"
 #include "render/words.h"
 
@@ -63,6 +66,38 @@ static void draw_playhead(const struct surround *s, struct canvas *c, int from_x
 	canvas_rect(c, s->chrome->muted, geo->margin + from_x, y, thick, geometry_even(geo, 6));
 	canvas_rect(c, s->chrome->text, geo->margin + head_x - wide / 2, y, wide,
 		    geo->strip_bottom + geometry_even(geo, 4) - y);
+}
+
+static int snapshot_x(const struct surround *s, uint32_t i)
+{
+	const struct recording *rec = s->scene->rec;
+	uint64_t t = i < rec->n_snapshots ? rec->snapshot[i].t0_ns : rec->snapshot[i - 1].t1_ns;
+
+	return s->geo->margin + strip_x(s->scene, t, s->geo->flame_width);
+}
+
+/* What is compared with, as a bracket, and the marks as lines of dashes. */
+static void draw_marks(const struct surround *s, struct canvas *c)
+{
+	const struct geometry *geo = s->geo;
+	const struct recording *rec = s->scene->rec;
+	int thick = geometry_even(geo, 2) > 2 ? geometry_even(geo, 2) : 2;
+	int top = geo->strip_top - geometry_even(geo, 10), dash = geometry_even(geo, 6);
+
+	if (s->scene->changes->baseline) {
+		int end = snapshot_x(s, s->scene->changes->baseline);
+
+		canvas_rect(c, s->chrome->muted, geo->margin, top, end - geo->margin, thick);
+		canvas_rect(c, s->chrome->muted, geo->margin, top, thick, dash);
+		canvas_rect(c, s->chrome->muted, end - thick, top, thick, dash);
+	}
+	for (size_t i = 0; i < rec->n_marks; i++) {
+		int x = geo->margin + strip_x(s->scene, rec->mark[i].t_ns, geo->flame_width);
+
+		for (int y = top; y < geo->strip_bottom; y += dash + dash / 2)
+			canvas_rect(c, s->chrome->accent, x - thick / 2, y, thick,
+				    y + dash < geo->strip_bottom ? dash : geo->strip_bottom - y);
+	}
 }
 
 static void draw_strip_ticks(const struct surround *s, struct canvas *c)
@@ -183,6 +218,48 @@ static void draw_ruler_words(const struct surround *s, struct image *img)
 	}
 }
 
+/* To the right of its line, else to the left, else not at all: no text lies on another. */
+static void draw_mark_words(const struct surround *s, struct image *img)
+{
+	const struct geometry *geo = s->geo;
+	const struct recording *rec = s->scene->rec;
+	struct text_style style = {FACE_REGULAR, geometry_px(geo, 21), s->chrome->text};
+	int y = geo->strip_top + geometry_px(geo, 26), pad = geometry_px(geo, 8);
+	int free_from = geo->margin + pad, right = geo->width - geo->margin - geometry_px(geo, 40);
+	char words[WORDS_MAX], fitted[LABEL_MAX_BYTES];
+
+	if (s->scene->changes->baseline) {
+		int room = snapshot_x(s, s->scene->changes->baseline) - free_from - pad;
+
+		headline_baseline(s->scene, words, sizeof(words));
+		if (text_width(s->text, &style, words) <= room)
+			free_from += text_draw(s->text, img, &style, ALIGN_LEFT, free_from, y, 0,
+					       geo->width, words) +
+				     2 * pad;
+	}
+	style = (struct text_style){FACE_BOLD, geometry_px(geo, 21), s->chrome->accent};
+	for (size_t i = 0; i < rec->n_marks; i++) {
+		int x = geo->margin + strip_x(s->scene, rec->mark[i].t_ns, geo->flame_width), width;
+		int next =
+		    i + 1 < rec->n_marks
+			? geo->margin + strip_x(s->scene, rec->mark[i + 1].t_ns, geo->flame_width)
+			: right;
+
+		label_cut(text_advances(s->text, style.face), style.size_px, geo->flame_width / 4,
+			  rec->mark[i].text, fitted);
+		width = text_width(s->text, &style, fitted);
+		if (x - pad - width >= free_from)
+			text_draw(s->text, img, &style, ALIGN_RIGHT, x - pad, y, 0, geo->width,
+				  fitted);
+		else if (x + pad + width < next)
+			text_draw(s->text, img, &style, ALIGN_LEFT, x + pad, y, 0, geo->width,
+				  fitted);
+		else
+			width = -pad;
+		free_from = x + pad + (x - pad - width >= free_from ? 0 : width + pad);
+	}
+}
+
 static void draw_strip_words(const struct surround *s, struct image *img)
 {
 	const struct geometry *geo = s->geo;
@@ -268,6 +345,7 @@ void surround_shapes(const struct surround *s, struct canvas *c, const struct mo
 	draw_ruler_ticks(s, c);
 	draw_strip(s, c, head_x);
 	draw_strip_ticks(s, c);
+	draw_marks(s, c);
 	draw_playhead(s, c, strip_x(s->scene, m->from_ns, width), head_x);
 	draw_legend(s, c, NULL);
 }
@@ -275,8 +353,10 @@ void surround_shapes(const struct surround *s, struct canvas *c, const struct mo
 void surround_words(const struct surround *s, struct image *img, const struct moment *m)
 {
 	draw_header(s, img, m);
+	lane_draw(s->scene, s->geo, s->text, img, m->numbers);
 	draw_ruler_words(s, img);
 	draw_strip_words(s, img);
+	draw_mark_words(s, img);
 	draw_trust(s, img, m->numbers);
 	draw_legend(s, NULL, img);
 }

@@ -47,8 +47,7 @@ static void span(uint64_t ns, char *buf, size_t size)
 		elapsed(ns, buf, size);
 }
 
-/* As many decimals as a reader needs to tell two loads apart. */
-static void load(const struct scene *s, uint64_t value, char *buf, size_t size)
+void words_load(const struct scene *s, uint64_t value, char *buf, size_t size)
 {
 	unsigned long long hundredths =
 	    s->one == 1 ? value * 100 : (value + s->one / 200) / (s->one / 100);
@@ -215,17 +214,17 @@ void words_root(const struct scene *s, uint64_t value, char *buf, size_t size)
 	if (s->opt.scale == SCALE_SHARE) {
 		snprintf(buf, size, "all · each image is 100 %%");
 	} else if (s->is_off_cpu) {
-		load(s, value, v, sizeof(v));
+		words_load(s, value, v, sizeof(v));
 		snprintf(buf, size, "all · %s threads blocked", v);
 	} else if (s->knows_cpus) {
-		load(s, value, v, sizeof(v));
+		words_load(s, value, v, sizeof(v));
 		plain(s, (uint64_t)s->rec->meta.online_cpus * s->one, full, sizeof(full));
 		if (s->rec->meta.online_cpus)
 			snprintf(buf, size, "all · %s of %s CPUs", v, full);
 		else
 			snprintf(buf, size, "all · %s CPUs", v);
 	} else {
-		load(s, value, v, sizeof(v));
+		words_load(s, value, v, sizeof(v));
 		snprintf(buf, size, "all · %s samples per interval", v);
 	}
 }
@@ -254,17 +253,19 @@ void words_ruler(const struct scene *s, uint64_t value, bool last, char *buf, si
 		return;
 	}
 	if (s->one > 1 && value % (s->one / 100))
-		load(s, value, v, sizeof(v));
+		words_load(s, value, v, sizeof(v));
 	else
 		plain(s, value, v, sizeof(v));
 	plain(s, online, all, sizeof(all));
 	if (online && value != online)
 		snprintf(buf, size, "full width = %s of %s CPUs", v, all);
 	else
-		snprintf(buf, size, "%s %s", v,
-			 s->is_off_cpu	 ? "threads"
-			 : s->knows_cpus ? "CPUs"
-					 : "samples per interval");
+		snprintf(buf, size, "%s %s", v, words_unit(s));
+}
+
+const char *words_unit(const struct scene *s)
+{
+	return s->is_off_cpu ? "threads" : s->knows_cpus ? "CPUs" : "samples per interval";
 }
 
 uint64_t words_ruler_step(const struct scene *s)

@@ -27,6 +27,10 @@ void words_tick(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 void words_ruler(const struct scene *s, uint64_t value, bool last, char *buf, size_t size);
 /* "1,234 samples", or "12.4 s blocked" */
 void words_taken(const struct scene *s, uint64_t count, char *buf, size_t size);
+/* "6.4", "0.05": as many decimals as a reader needs to tell two loads apart. */
+void words_load(const struct scene *s, uint64_t value, char *buf, size_t size);
+/* "CPUs", "threads", "samples per interval" */
+const char *words_unit(const struct scene *s);
 /* "1,234" */
 void words_count(uint64_t n, char *buf, size_t size);
 /* "0.4 %": two digits, none of them false. */

@@ -23,7 +23,7 @@ enum box_kind {
 
 /* What is not a box. */
 struct chrome {
-	uint32_t background, text, muted, band, warning;
+	uint32_t background, text, muted, band, warning, accent;
 };
 
 const struct chrome *palette_chrome(enum theme theme);

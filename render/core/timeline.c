@@ -61,8 +61,14 @@ void timeline_window(const struct timeline *tl, uint32_t last, uint32_t *first_r
 		     uint32_t *end_ret)
 {
 	*end_ret = last + 1;
-	*first_ret =
-	    tl->mode == MODE_CUMULATIVE || last + 1 <= tl->window ? 0 : last + 1 - tl->window;
+	*first_ret = 0;
+	if (tl->mode == MODE_CUMULATIVE)
+		return;
+	if (last >= tl->window)
+		*first_ret = last + 1 - tl->window;
+	for (uint32_t i = 0; i < tl->n_cuts && tl->cut[i] <= last; i++)
+		if (tl->cut[i] > *first_ret)
+			*first_ret = tl->cut[i];
 }
 
 uint32_t timeline_last(const struct timeline *tl, uint32_t step)

@@ -20,9 +20,12 @@ struct timeline {
 	uint64_t length_ns; /* of the film: the last image rests for 2 s or more */
 	double speed;	    /* real time / film time */
 	enum mode mode;
+	const uint32_t *cut; /* snapshots with which no earlier one shares a window, in order */
+	uint32_t n_cuts;
 };
 
-/* recorded_ns: from the first snapshot's begin to the last one's end. */
+/* Without cuts, which may be set afterwards, and are the caller's. recorded_ns: from the first
+ * snapshot's begin to the last one's end. */
 void timeline_plan(struct timeline *tl, uint32_t n_snapshots, uint64_t interval_ns,
 		   uint64_t recorded_ns, const struct render_options *opt);
 

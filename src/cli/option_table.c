@@ -192,6 +192,14 @@ const struct option_def option_table[] = {
      "recording's start",
      .read = value_time, AT(from)},
     {"to", 0, "TIME", RENDERER, GROUP_PICTURE, "End there", .read = value_time, AT(to)},
+    {"mark", 0, "TIME|TEXT", PICTURES, GROUP_PICTURE,
+     "Mark what happened then, on the strip and in the headline; what came before the first mark "
+     "is "
+     "what later images are compared with",
+     .read = value_mark},
+    {"marks", 0, "FILE", PICTURES, GROUP_PICTURE,
+     "Marks from a file with a line TIME|TEXT for each", NULL, COMPLETE_FILE, .read = value_string,
+     AT(marks_file)},
     {"cfr", 0, NULL, PICTURES, GROUP_PICTURE,
      "Write the film at a constant rate of images, for editors", .read = value_flag,
      AT(render.cfr)},

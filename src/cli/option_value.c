@@ -190,6 +190,24 @@ int value_time(struct options *opt, const struct option_def *def, const char *va
 		      "start");
 }
 
+int value_mark(struct options *opt, const struct option_def *def, const char *value)
+{
+	const char *bar = strchr(value, '|');
+	struct time_point at;
+	char time[64];
+
+	if (!bar || !bar[1] || bar - value >= (ptrdiff_t)sizeof(time))
+		return refuse(def, value, "give a time, a bar and a text: '14:03:10|deploy v2'");
+	snprintf(time, sizeof(time), "%.*s", (int)(bar - value), value);
+	if (time_point_parse(time, &at))
+		return refuse(def, value,
+			      "give the time as 14:03:27, 2026-11-20T14:03:27Z, unix seconds, or "
+			      "41.5s or 2m from the start");
+	opt->mark = xreallocarray(opt->mark, opt->n_marks + 1, sizeof(*opt->mark));
+	opt->mark[opt->n_marks++] = (struct mark_option){at, bar + 1};
+	return 0;
+}
+
 int value_percent(struct options *opt, const struct option_def *def, const char *value)
 {
 	double n;

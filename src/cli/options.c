@@ -41,6 +41,7 @@ void options_deinit(struct options *opt)
 	free(opt->record.tids);
 	free(opt->outputs);
 	free(opt->inputs);
+	free(opt->mark);
 	set_defaults(opt);
 }
 

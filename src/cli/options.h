@@ -76,12 +76,20 @@ struct record_options {
 	char **argv;		 /* COMMAND and its arguments, NULL at the end; or NULL */
 };
 
+struct mark_option {
+	struct time_point at;
+	const char *text;
+};
+
 struct options {
 	enum command command;
 	enum command topic; /* of help; N_COMMANDS: the whole */
 	struct record_options record;
 	struct render_options render; /* of record too, which makes a film at its end */
 	struct time_point from, to;   /* of render: the part to show */
+	struct mark_option *mark;     /* --mark */
+	size_t n_marks;
+	const char *marks_file; /* or NULL */
 
 	const char *image_pattern; /* of -E and -g, which stands among the outputs too */
 	struct output *outputs;	   /* none on record: flamelapse-HOST-TIME.flame and .mp4 */

@@ -7,6 +7,7 @@
 #include "base/exit.h"
 #include "base/log.h"
 #include "base/outfile.h"
+#include "cli/marks.h"
 #include "export/folded.h"
 #include "export/stacks.h"
 #if RENDER
@@ -152,8 +153,11 @@ int outputs_write(const struct options *opt, struct recording *rec)
 		err = err ? err : e;
 	}
 	if (outputs_have_pictures(opt)) {
-		int e = write_pictures(opt, rec);
+		int status = marks_add(opt, rec), e;
 
+		if (status)
+			return status;
+		e = write_pictures(opt, rec);
 		err = err ? err : e;
 	}
 	return exit_status(err);

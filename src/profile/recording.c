@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/strbuf.h"
+#include "base/utf8.h"
 #include "base/xalloc.h"
 
 void recording_init(struct recording *rec)
@@ -40,8 +42,25 @@ void recording_deinit(struct recording *rec)
 		rec->close(rec);
 	recording_meta_deinit(&rec->meta);
 	dict_deinit(&rec->dict);
+	for (size_t i = 0; i < rec->n_marks; i++)
+		free(rec->mark[i].text);
+	free(rec->mark);
 	free(rec->snapshot);
 	*rec = (struct recording){0};
+}
+
+void recording_add_mark(struct recording *rec, uint64_t t_ns, const char *text)
+{
+	struct strbuf clean = {0};
+	size_t i = rec->n_marks;
+
+	utf8_add_clean(&clean, text, strlen(text));
+	rec->mark = xgrow(rec->mark, &rec->cap_marks, rec->n_marks + 1, sizeof(*rec->mark));
+	for (; i && rec->mark[i - 1].t_ns > t_ns; i--)
+		rec->mark[i] = rec->mark[i - 1];
+	rec->mark[i] = (struct mark){t_ns, xstrdup(strbuf_str(&clean))};
+	rec->n_marks++;
+	strbuf_deinit(&clean);
 }
 
 void recording_add_info(struct recording *rec, const struct snapshot_info *info)

@@ -34,13 +34,21 @@ struct recording_meta {
 	bool finished;	     /* false: the recorder was killed, or is still at work */
 };
 
+/* Something that happened at a moment, as someone told it: "deploy v2". */
+struct mark {
+	uint64_t t_ns; /* unix */
+	char *text;    /* clean UTF-8 */
+};
+
 struct recording {
 	struct recording_meta meta;
 	struct dict dict;
 	struct snapshot_info *snapshot; /* in order of time, none overlapping */
 	size_t n_snapshots, cap_snapshots;
 	struct account total; /* the sum of all snapshots' accounts */
-	size_t skipped;	      /* snapshots before the first one, which were trimmed away */
+	struct mark *mark;    /* in order of time */
+	size_t n_marks, cap_marks;
+	size_t skipped; /* snapshots before the first one, which were trimmed away */
 	/* Reads the counts of the index-th one of all, trimmed or not; `s` is the caller's. */
 	int (*load)(struct recording *rec, size_t index, struct snapshot *s);
 	void (*close)(struct recording *rec); /* frees `impl` */
@@ -54,6 +62,9 @@ void recording_meta_deinit(struct recording_meta *meta);
 
 /* Appends the info and adds its account to the total. */
 void recording_add_info(struct recording *rec, const struct snapshot_info *info);
+
+/* Adds a mark in its place; of two of one time, the one that came later stands later. */
+void recording_add_mark(struct recording *rec, uint64_t t_ns, const char *text);
 
 /* Keeps only the snapshots that overlap [from_ns, to_ns), unix time. */
 void recording_trim(struct recording *rec, uint64_t from_ns, uint64_t to_ns);
