@@ -128,6 +128,8 @@ TEST(ink_can_be_read_on_every_fill)
 		CHECK(palette_contrast(c->muted, c->background) >= 4500);
 		CHECK(palette_contrast(c->muted, c->band) >= 4500);
 		CHECK(palette_contrast(c->warning, c->background) >= 4500);
+		CHECK(palette_contrast(c->accent, c->background) >= 4500);
+		CHECK(palette_contrast(c->accent, c->band) >= 4500);
 	}
 	CHECK_EQ(palette_contrast(0, 0xffffff), 20998);
 }
