@@ -4,8 +4,10 @@
 #include "render/scene.h"
 
 /*
- * What changed against the baseline, found once for all images: the load as a whole, and the
- * functions whose own samples (callees not counted) rose or fell most.
+ * What changed against the baseline, found once for all images: the load as a whole, and what rose
+ * or fell most: functions by their own samples, and where many callers share what they call, the
+ * callers by all samples in which they stand. Of those only the innermost are told, and no two
+ * movers count the same samples.
  *
  * The baseline is the time before the first mark, else the first quarter. A change counts once it
  * passes the gate (core/gate.h) in two windows in a row that share no snapshot, neither of them in
@@ -16,7 +18,7 @@
 #define NO_FUNCTION UINT32_MAX
 
 struct mover {
-	uint32_t function; /* NO_FUNCTION: its place is empty */
+	uint32_t subject; /* a function; + n_functions: with its callees; NO_FUNCTION: nobody */
 	uint64_t before, after;
 };
 
@@ -36,6 +38,16 @@ struct changes {
 	const char **name;     /* of each function; the scene's */
 	uint32_t n_functions;
 };
+
+static inline uint32_t mover_function(const struct changes *c, const struct mover *m)
+{
+	return m->subject < c->n_functions ? m->subject : m->subject - c->n_functions;
+}
+
+static inline bool mover_has_callees(const struct changes *c, const struct mover *m)
+{
+	return m->subject >= c->n_functions;
+}
 
 /* 0, or what loading the recording failed with. Needs changes_deinit() either way. */
 int changes_find(struct changes *c, struct scene *s);

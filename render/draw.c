@@ -233,10 +233,10 @@ static void find_movers(struct drawing *d, const struct state *st)
 
 	memset(d->mover_of, 0, t->n);
 	for (int p = 0; c->of && p < MOVERS_MAX; p++) {
-		uint32_t function = c->of[st->end - 1].mover[p].function;
+		const struct mover *m = &c->of[st->end - 1].mover[p];
 
-		for (uint32_t i = 0; function != NO_FUNCTION && i < t->n; i++)
-			if (c->function_of[i] == function && t->shown[i])
+		for (uint32_t i = 0; m->subject != NO_FUNCTION && i < t->n; i++)
+			if (c->function_of[i] == mover_function(c, m) && t->shown[i])
 				d->mover_of[t->head[i]] = p + 1;
 	}
 }

@@ -80,7 +80,7 @@ static int count_movers(const struct change *ch, int direction, uint64_t *by_ret
 	for (int p = 0; p < MOVERS_MAX; p++) {
 		const struct mover *m = &ch->mover[p];
 
-		if (m->function == NO_FUNCTION || m->before == m->after ||
+		if (m->subject == NO_FUNCTION || m->before == m->after ||
 		    (m->after > m->before) != (direction > 0))
 			continue;
 		*by_ret += direction > 0 ? m->after - m->before : m->before - m->after;
@@ -123,7 +123,9 @@ static void say_warning(struct sentence *t, const struct state *st)
 
 static uint64_t load_of(const struct scene *s, const struct state *st)
 {
-	return scene_value(s, st->first, st->end, st->account.taken, st->account.taken);
+	uint64_t taken = st->account.taken;
+
+	return scene_value(taken, scene_worth(s, st->first, st->end, taken));
 }
 
 static void say_load(struct sentence *t, const struct scene *s, const struct state *st)

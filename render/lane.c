@@ -8,6 +8,8 @@
 #include "render/headline.h"
 #include "render/words.h"
 
+#define WITH_CALLEES " with what it calls"
+
 int badge_radius(const struct geometry *geo)
 {
 	return geometry_px(geo, 15);
@@ -34,6 +36,7 @@ static void draw_mover(const struct scene *s, const struct geometry *geo, struct
 	struct text_style style = {FACE_BOLD, geometry_px(geo, 25), chrome->accent};
 	int column = geo->flame_width / MOVERS_MAX, left = geo->margin + place * column;
 	int x = left + geometry_px(geo, 46), room = column - geometry_px(geo, 60);
+	bool callees = mover_has_callees(s->changes, m);
 	char words[WORDS_MAX], fitted[LABEL_MAX_BYTES];
 
 	badge_draw(s, geo, text, img, place, left + geometry_px(geo, 17), geometry_px(geo, 202));
@@ -43,9 +46,16 @@ static void draw_mover(const struct scene *s, const struct geometry *geo, struct
 	label_cut(text_advances(text, style.face), style.size_px, room, words, fitted);
 	text_draw(text, img, &style, ALIGN_LEFT, x, geometry_px(geo, 211), 0, geo->width, fitted);
 	style = (struct text_style){FACE_REGULAR, geometry_px(geo, 23), chrome->text};
+	if (callees)
+		room -= text_width(text, &style, WITH_CALLEES);
 	label_fit(text_advances(text, style.face), style.size_px, room,
-		  s->changes->name[m->function], fitted);
-	text_draw(text, img, &style, ALIGN_LEFT, x, geometry_px(geo, 240), 0, geo->width, fitted);
+		  s->changes->name[mover_function(s->changes, m)], fitted);
+	x += text_draw(text, img, &style, ALIGN_LEFT, x, geometry_px(geo, 240), 0, geo->width,
+		       fitted);
+	style.colour = chrome->muted;
+	if (callees)
+		text_draw(text, img, &style, ALIGN_LEFT, x, geometry_px(geo, 240), 0, geo->width,
+			  WITH_CALLEES);
 }
 
 /* What does not fit loses its last clause, and only then words. */
@@ -77,7 +87,7 @@ void lane_draw(const struct scene *s, const struct geometry *geo, struct text *t
 	for (int p = 0; s->changes->of && p < MOVERS_MAX; p++) {
 		const struct mover *m = &s->changes->of[st->end - 1].mover[p];
 
-		if (m->function != NO_FUNCTION)
+		if (m->subject != NO_FUNCTION)
 			draw_mover(s, geo, text, img, m, p);
 	}
 }

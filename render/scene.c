@@ -552,8 +552,12 @@ int scene_leaves(struct scene *s, uint32_t i, const struct leaf **leaf_ret, size
 	return err;
 }
 
-uint64_t scene_value(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples,
-		     uint64_t count)
+uint64_t scene_worth(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples)
 {
-	return value(count, worth(s, duration(s, first, end), samples));
+	return worth(s, duration(s, first, end), samples);
+}
+
+uint64_t scene_value(uint64_t count, uint64_t worth)
+{
+	return value(count, worth);
 }

@@ -73,8 +73,9 @@ struct leaf {
 /* The leaves of snapshot i, until the next call of a function of the scene. */
 int scene_leaves(struct scene *s, uint32_t i, const struct leaf **leaf_ret, size_t *n_ret);
 
-/* The value of `count` samples, of `samples` in all, in the snapshots [first, end). */
-uint64_t scene_value(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples,
-		     uint64_t count);
+/* What a sample is worth in the snapshots [first, end), with `samples` in all; for scene_value().
+ */
+uint64_t scene_worth(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples);
+uint64_t scene_value(uint64_t count, uint64_t worth);
 
 #endif

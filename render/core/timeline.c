@@ -49,6 +49,10 @@ void timeline_plan(struct timeline *tl, uint32_t n, uint64_t interval_ns, uint64
 	if (tl->length_ns < tl->steps_ns)
 		tl->length_ns = tl->steps_ns;
 	most = tl->steps_ns / STEP_MIN_NS;
+	/* A step has an image of its own, also at one a second. */
+	if (most > tl->steps_ns * tl->fps / SECOND_NS)
+		most = tl->steps_ns * tl->fps / SECOND_NS;
+	most = most ? most : 1;
 	most = most > n ? n : most;
 	tl->intervals_per_step = (uint32_t)((n + most - 1) / most);
 	tl->n_steps = (n + tl->intervals_per_step - 1) / tl->intervals_per_step;

@@ -79,7 +79,9 @@ static const struct change *at(const struct film *f, uint32_t i)
 
 static const char *name_of(const struct film *f, const struct mover *m)
 {
-	return m->function == NO_FUNCTION ? "-" : f->scene->changes->name[m->function];
+	return m->subject == NO_FUNCTION
+		   ? "-"
+		   : f->scene->changes->name[mover_function(f->scene->changes, m)];
 }
 
 static const char *headline(struct film *f, uint32_t last)
@@ -132,7 +134,7 @@ static bool calls(const struct film *f)
 		if (at(f, i)->direction)
 			return true;
 		for (int p = 0; p < MOVERS_MAX; p++)
-			if (at(f, i)->mover[p].function != NO_FUNCTION)
+			if (at(f, i)->mover[p].subject != NO_FUNCTION)
 				return true;
 	}
 	return false;
@@ -273,6 +275,53 @@ TEST(of_shares_only_shares_count)
 	end(&f, &(struct render_options){.scale = SCALE_SHARE}, 30);
 	CHECK(!calls(&f));
 	CHECK_STR(headline(&f, 50), "No significant change of shares");
+	deinit(&f);
+}
+
+/* What they call is the same before and after, so that it is the callers that changed. */
+TEST(callers_of_shared_functions_are_named)
+{
+	struct film f;
+
+	begin(&f);
+	for (int t = 0; t < 60; t++) {
+		next(&f);
+		if (t < 30)
+			add(&f, "serve;from_cache;copy;work", 90);
+		else
+			add(&f, "serve;from_disk;read;work", 80);
+		add(&f, "serve;log;work", t < 30 ? 20 : 30);
+	}
+	end(&f, &(struct render_options){0}, 30);
+	CHECK_STR(name_of(&f, &at(&f, 50)->mover[0]), "copy");
+	CHECK_STR(mover(&f, 50, 0), "▼ 0.90 → 0 CPUs (gone)");
+	CHECK(mover_has_callees(f.scene->changes, &at(&f, 50)->mover[0]));
+	CHECK_STR(name_of(&f, &at(&f, 50)->mover[1]), "read");
+	CHECK_STR(mover(&f, 50, 1), "▲ 0 → 0.80 CPUs (new)");
+	CHECK_STR(name_of(&f, &at(&f, 50)->mover[2]), "-");
+	CHECK_STR(headline(&f, 50), "1.1 CPUs busy, about as before, but two functions changed");
+	deinit(&f);
+}
+
+TEST(movers_share_no_samples)
+{
+	struct film f;
+
+	begin(&f);
+	for (int t = 0; t < 60; t++) {
+		bool later = t >= 30;
+
+		next(&f);
+		add(&f, "serve;parse", later ? 60 : 10);
+		add(&f, "serve;parse;scan", later ? 80 : 10);
+	}
+	end(&f, &(struct render_options){0}, 30);
+	for (int p = 0; p < 2; p++)
+		CHECK(!mover_has_callees(f.scene->changes, &at(&f, 50)->mover[p]));
+	CHECK_STR(name_of(&f, &at(&f, 50)->mover[0]), "scan");
+	CHECK_STR(mover(&f, 50, 0), "▲ 0.10 → 0.80 CPUs (×8)");
+	CHECK_STR(name_of(&f, &at(&f, 50)->mover[1]), "parse");
+	CHECK_STR(name_of(&f, &at(&f, 50)->mover[2]), "-");
 	deinit(&f);
 }
 

@@ -186,6 +186,11 @@ TEST(film_has_the_length_that_was_asked_for)
 	CHECK(tl.speed > 3.999 && tl.speed < 4.001);
 	plan(&tl, 1, (struct render_options){0});
 	CHECK(tl.n_steps == 1 && tl.window == 1);
+	for (int fps = 1; fps <= 3; fps++) {
+		plan(&tl, 60, (struct render_options){.fps = fps});
+		for (uint32_t i = 1; i < tl.n_steps; i++)
+			CHECK(timeline_start(&tl, i) > timeline_start(&tl, i - 1));
+	}
 }
 
 TEST(windows_end_where_they_should)
