@@ -9,6 +9,9 @@
 #include "render/lane.h"
 #include "render/words.h"
 
+/* In `mover_of`. */
+#define BADGE_INSIDE 0x80
+
 struct label {
 	char text[LABEL_MAX_BYTES];
 };
@@ -154,11 +157,20 @@ static uint32_t *label_slot(const struct drawing *d, const struct box *b)
 	return b->kind == BOX_SMALL ? &d->small_label_of[b->node] : &d->label_of[b->node];
 }
 
-/* A badge stands in front of the label where the box is wide enough for both, else on the box. */
+/*
+ * A badge stands in front of the label where the box is wide enough for both, else on the box: this
+ * too is chosen at rest.
+ */
+static void place_badge(struct drawing *d, const struct box *b)
+{
+	if (b->kind != BOX_SMALL && d->mover_of[b->node] &&
+	    box_width(d, b) >= geometry_px(&d->geo, 130))
+		d->mover_of[b->node] |= BADGE_INSIDE;
+}
+
 static bool badge_inside(const struct drawing *d, const struct box *b)
 {
-	return b->kind != BOX_SMALL && d->mover_of[b->node] &&
-	       box_width(d, b) >= geometry_px(&d->geo, 130);
+	return b->kind != BOX_SMALL && d->mover_of[b->node] & BADGE_INSIDE;
 }
 
 static int label_from(const struct drawing *d, const struct box *b)
@@ -202,8 +214,10 @@ static void choose_labels(struct drawing *d)
 	d->n_labels = 0;
 	memset(d->label_of, 0, bytes);
 	memset(d->small_label_of, 0, bytes);
-	for (uint32_t i = 0; i < d->n_boxes; i++)
+	for (uint32_t i = 0; i < d->n_boxes; i++) {
+		place_badge(d, &d->box[i]);
 		choose_label(d, &d->box[i]);
+	}
 }
 
 static void draw_labels(const struct drawing *d, struct image *img)
@@ -253,6 +267,11 @@ static void draw_frame(struct image *img, uint32_t rgb, int x, int y, int width,
 	}
 }
 
+static int place_of(const struct drawing *d, const struct box *b)
+{
+	return (d->mover_of[b->node] & ~BADGE_INSIDE) - 1;
+}
+
 static void draw_movers(const struct drawing *d, struct image *img)
 {
 	const struct chrome *chrome = palette_chrome(d->scene->opt.theme);
@@ -267,11 +286,11 @@ static void draw_movers(const struct drawing *d, struct image *img)
 			continue;
 		draw_frame(img, chrome->accent, x, y, width, height, thick);
 		if (badge_inside(d, b))
-			badge_draw(d->scene, &d->geo, d->text, img, d->mover_of[b->node] - 1,
+			badge_draw(d->scene, &d->geo, d->text, img, place_of(d, b),
 				   x + radius + thick, y + height / 2);
 		else
-			badge_draw(d->scene, &d->geo, d->text, img, d->mover_of[b->node] - 1,
-				   x + width / 2, y - radius);
+			badge_draw(d->scene, &d->geo, d->text, img, place_of(d, b), x + width / 2,
+				   y - radius);
 	}
 }
 
