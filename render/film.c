@@ -119,6 +119,21 @@ const char *renderer_plan(const struct renderer *r)
 	return r->plan;
 }
 
+uint64_t renderer_length_ns(const struct renderer *r)
+{
+	return r->scene->timeline.length_ns;
+}
+
+uint64_t renderer_mark_ns(const struct renderer *r, size_t mark)
+{
+	const struct timeline *tl = &r->scene->timeline;
+	uint32_t step = r->scene->mark_at[mark] / tl->intervals_per_step;
+
+	if (step >= tl->n_steps)
+		step = tl->n_steps - 1;
+	return timeline_start(tl, step) * SECOND_NS / tl->fps;
+}
+
 static int show(struct renderer *r, const struct moment *m, uint64_t t_ns, bool step_start)
 {
 	struct image *img = image_get(r->pool);

@@ -32,6 +32,10 @@ const char *renderer_options(const struct renderer *r);
 /* One line for the user: how long, how fast, how much an image shows. */
 const char *renderer_plan(const struct renderer *r);
 
+uint64_t renderer_length_ns(const struct renderer *r);
+/* When the film comes to a mark of the recording: at the begin of the step that has it. */
+uint64_t renderer_mark_ns(const struct renderer *r, size_t mark);
+
 /* The sinks are closed, and keep what they have only where all went well. */
 int renderer_film(struct renderer *r, struct sink *const *sinks, size_t n);
 int renderer_sequence(struct renderer *r, struct sink *const *sinks, size_t n);

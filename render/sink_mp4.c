@@ -15,13 +15,13 @@
 #include "base/log.h"
 #include "base/outfile.h"
 #include "base/xalloc.h"
+#include "render/mux_file.h"
 #include "render/yuv.h"
 
 #define TICK_HZ	    90000
 #define STEP_KEY_S  2  /* from one key image to the next, at least, at the start of a step */
 #define MAX_KEY_S   10 /* and at most, wherever it is */
 #define THREADS_MAX 16
-#define IO_BYTES    (1 << 18)
 
 /* What makes a film of this kind; another kind is another one of these. */
 struct format {
@@ -92,89 +92,6 @@ static int to_errno(int err)
 	if (err == AVERROR_ENCODER_NOT_FOUND || err == AVERROR_MUXER_NOT_FOUND)
 		return -ENOSYS;
 	return err > -4096 ? err : -EIO;
-}
-
-/*
- * The file as libavformat sees it: our descriptor, so that what is written is what outfile locked.
- * It opens it a second time, for reading, to move the data behind the index.
- */
-struct reader {
-	int fd;
-	int64_t at;
-};
-
-#if LIBAVFORMAT_VERSION_MAJOR >= 61
-#define WRITE_CONST const
-#else
-#define WRITE_CONST
-#endif
-
-static int io_write(void *opaque, WRITE_CONST uint8_t *data, int size)
-{
-	struct sink_mp4 *mp4 = opaque;
-	int err = write_all(mp4->out.fd, data, size);
-
-	return err ? AVERROR(-err) : size;
-}
-
-static int64_t io_seek(void *opaque, int64_t offset, int whence)
-{
-	struct sink_mp4 *mp4 = opaque;
-	off_t at = whence == AVSEEK_SIZE ? -1 : lseek(mp4->out.fd, offset, whence);
-
-	return at < 0 ? AVERROR(ENOSYS) : at;
-}
-
-static int io_read(void *opaque, uint8_t *data, int size)
-{
-	struct reader *reader = opaque;
-	ssize_t n = pread(reader->fd, data, size, reader->at);
-
-	if (n <= 0)
-		return n ? AVERROR(errno) : AVERROR_EOF;
-	reader->at += n;
-	return n;
-}
-
-static int64_t io_read_seek(void *opaque, int64_t offset, int whence)
-{
-	struct reader *reader = opaque;
-
-	if (whence != SEEK_SET)
-		return AVERROR(ENOSYS);
-	return reader->at = offset;
-}
-
-static int io_open(AVFormatContext *mux, AVIOContext **pb, const char *url, int flags,
-		   AVDictionary **options)
-{
-	struct sink_mp4 *mp4 = mux->opaque;
-	struct reader *reader;
-
-	(void)url;
-	(void)options;
-	if (flags != AVIO_FLAG_READ)
-		return AVERROR(ENOSYS);
-	reader = xcalloc(1, sizeof(*reader));
-	reader->fd = mp4->out.fd;
-	*pb = avio_alloc_context(av_malloc(IO_BYTES), IO_BYTES, 0, reader, io_read, NULL,
-				 io_read_seek);
-	return *pb ? 0 : AVERROR(ENOMEM);
-}
-
-static void io_free(AVIOContext **pb)
-{
-	if (*pb)
-		av_freep(&(*pb)->buffer);
-	avio_context_free(pb);
-}
-
-static int io_close(AVFormatContext *mux, AVIOContext *pb)
-{
-	(void)mux;
-	free(pb->opaque);
-	io_free(&pb);
-	return 0;
 }
 
 static int64_t ticks(const struct sink_mp4 *mp4, uint64_t t_ns)
@@ -402,7 +319,7 @@ static void mp4_free(struct sink_mp4 *mp4)
 	av_packet_free(&mp4->packet);
 	avcodec_free_context(&mp4->encoder);
 	if (mp4->mux)
-		io_free(&mp4->mux->pb);
+		mux_file_close(&mp4->mux->pb);
 	avformat_free_context(mp4->mux);
 	outfile_abort(&mp4->out);
 	pthread_cond_destroy(&mp4->changed);
@@ -512,6 +429,36 @@ static void describe(struct sink_mp4 *mp4)
 	av_dict_set(meta, "comment", mp4->opt.comment, 0);
 }
 
+/* What stands before the first one is a chapter too: players want one at 0. */
+static int add_chapters(struct sink_mp4 *mp4)
+{
+	const struct mp4_options *opt = &mp4->opt;
+	AVFormatContext *mux = mp4->mux;
+
+	if (!opt->n_chapters)
+		return 0;
+	mux->chapters = av_calloc(opt->n_chapters + 1, sizeof(*mux->chapters));
+	if (!mux->chapters)
+		return -ENOMEM;
+	for (size_t i = 0; i <= opt->n_chapters; i++) {
+		uint64_t from = i ? opt->chapter[i - 1].t_ns : 0;
+		uint64_t to = i < opt->n_chapters ? opt->chapter[i].t_ns : opt->length_ns;
+		AVChapter *c;
+
+		if (from >= to)
+			continue;
+		c = mux->chapters[mux->nb_chapters] = av_mallocz(sizeof(*c));
+		if (!c)
+			return -ENOMEM;
+		c->id = mux->nb_chapters++;
+		c->time_base = (AVRational){1, 1000};
+		c->start = (int64_t)(from / 1000000);
+		c->end = (int64_t)(to / 1000000);
+		av_dict_set(&c->metadata, "title", i ? opt->chapter[i - 1].title : "start", 0);
+	}
+	return 0;
+}
+
 static int open_muxer(struct sink_mp4 *mp4, const struct format *format)
 {
 	AVDictionary *options = NULL;
@@ -519,19 +466,15 @@ static int open_muxer(struct sink_mp4 *mp4, const struct format *format)
 
 	if (err)
 		return err;
-	mp4->mux->opaque = mp4;
-	mp4->mux->io_open = io_open;
-	mp4->mux->io_close2 = io_close;
-	mp4->mux->flags |= AVFMT_FLAG_CUSTOM_IO;
-	mp4->mux->pb =
-	    avio_alloc_context(av_malloc(IO_BYTES), IO_BYTES, 1, mp4, NULL, io_write, io_seek);
 	mp4->stream = avformat_new_stream(mp4->mux, NULL);
-	if (!mp4->mux->pb || !mp4->stream)
+	if (!mux_file_open(mp4->mux, &mp4->out.fd) || !mp4->stream)
 		return -ENOMEM;
 	mp4->stream->time_base = mp4->encoder->time_base;
 	mp4->stream->avg_frame_rate = mp4->encoder->framerate;
 	err = to_errno(avcodec_parameters_from_context(mp4->stream->codecpar, mp4->encoder));
 	describe(mp4);
+	if (!err)
+		err = add_chapters(mp4);
 	if (!err)
 		err = set_options(&options, format->muxer_options);
 	if (!err)

@@ -2,6 +2,7 @@
 #define RENDER_SINK_MP4_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "render/sink.h"
@@ -25,6 +26,12 @@
  * The same images give the same bytes with the same number of x264's threads and the same versions
  * of the libraries, on any machine; another number finds slightly other pixels, never other times.
  */
+/* Where a player can jump to: borrowed, in order of time. */
+struct mp4_chapter {
+	uint64_t t_ns; /* of the film */
+	const char *title;
+};
+
 struct mp4_options {
 	int width, height; /* px, even */
 	int fps;	   /* of motion: 1…240 */
@@ -33,6 +40,9 @@ struct mp4_options {
 	uint64_t time_ns;    /* when it was recorded, unix: the file's creation time; 0: none */
 	const char *title;   /* or NULL */
 	const char *comment; /* or NULL */
+	const struct mp4_chapter *chapter;
+	size_t n_chapters;
+	uint64_t length_ns; /* of the film, at which its last chapter ends */
 };
 
 /* The linked FFmpeg can encode it. */

@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/exit.h"
 #include "base/log.h"
 #include "base/outfile.h"
+#include "base/xalloc.h"
 #include "cli/marks.h"
 #include "export/folded.h"
 #include "export/stacks.h"
@@ -33,20 +35,36 @@ bool outputs_have_pictures(const struct options *opt)
 }
 
 #if RENDER
+static struct mp4_chapter *list_chapters(const struct recording *rec, const struct renderer *r)
+{
+	struct mp4_chapter *chapter = xcalloc(rec->n_marks + 1, sizeof(*chapter));
+
+	for (size_t i = 0; i < rec->n_marks; i++)
+		chapter[i] = (struct mp4_chapter){renderer_mark_ns(r, i), rec->mark[i].text};
+	return chapter;
+}
+
 static int open_film(const struct options *opt, const struct output *out, struct recording *rec,
 		     const struct renderer *r, struct sink **sink_ret)
 {
+	struct mp4_chapter *chapter = list_chapters(rec, r);
 	struct mp4_options mp4 = {.width = renderer_width(r),
 				  .height = renderer_height(r),
 				  .fps = renderer_fps(r),
 				  .cfr = opt->render.cfr,
 				  .time_ns = rec->snapshot[0].t0_ns,
 				  .title = renderer_title(r),
-				  .comment = renderer_options(r)};
+				  .comment = renderer_options(r),
+				  .chapter = chapter,
+				  .n_chapters = rec->n_marks,
+				  .length_ns = renderer_length_ns(r)};
 	struct y4m_options y4m = {mp4.width, mp4.height, mp4.fps};
 
-	return out->kind == OUTPUT_MP4 ? sink_mp4_open(out->path, &mp4, sink_ret)
-				       : sink_y4m_open(out->path, &y4m, sink_ret);
+	int err = out->kind == OUTPUT_MP4 ? sink_mp4_open(out->path, &mp4, sink_ret)
+					  : sink_y4m_open(out->path, &y4m, sink_ret);
+
+	free(chapter);
+	return err;
 }
 
 /* Opens the sinks of one pass and runs it; a sink that was opened is closed whatever happens. */

@@ -26,4 +26,15 @@ check "a mark outside is told" grep -q '1 mark outside of the recording is not s
 check "and not drawn" test "$(sum plain09.png)" = "$(sum out09.png)"
 render --mark "$(printf '5s|\033[31mred\n')" -o 'esc%02d.png'
 check "control characters in a mark are no trouble" test -s esc09.png
+if command -v ffprobe > /dev/null; then
+	render --mark '5s|deploy' --mark '8s|rollback' -o film.mp4
+	ffprobe -v error -show_chapters -of csv=p=0 film.mp4 | cut -d, -f 4,6,7 > chapters
+	check "marks are chapters" sh -c "sed 's/.*,//' chapters | tr '\n' ' ' | grep -qx 'start deploy rollback '"
+	check "chapters follow each other to the end of the film" awk -F, '
+		NR > 1 && $1 != end { bad = 1 }
+		{ end = $2 }
+		END { exit bad || end < 9.9 || end > 10.1 }' chapters
+else
+	check "marks are chapters # skip no ffprobe" true
+fi
 done_testing
