@@ -21,6 +21,11 @@ enum mode {
 	MODE_CUMULATIVE, /* an image shows all from the start */
 };
 
+enum order {
+	ORDER_NAME,   /* siblings by name, byte order */
+	ORDER_WEIGHT, /* by what they have over the whole recording, most first */
+};
+
 enum theme { THEME_LIGHT, THEME_DARK, THEME_PRINT };
 
 struct render_options {
@@ -29,13 +34,17 @@ struct render_options {
 	enum scale scale;
 	enum mode mode;
 	enum theme theme;
+	enum order order;
+	bool no_fold; /* a row for each frame, as long as there are rows */
+	bool no_host; /* the host's name is not told */
 	enum grouping by;
 	uint64_t window_ns; /* 0: the longer of 5 intervals and a film step */
 	uint64_t length_ns; /* of the film; 0: half a second a snapshot, within 10…45 s */
 	double speed; /* real time / film time; 0: from the length. Not together with length_ns */
 	bool cfr;     /* constant rate of images, for editors */
 	bool no_system_fonts;
-	const char *title; /* borrowed; NULL: the host's name and what was recorded */
+	const char *title;    /* borrowed; NULL: the host's name and what was recorded */
+	const char *subtitle; /* borrowed; NULL: what was sampled, and how */
 };
 
 #endif

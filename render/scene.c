@@ -434,6 +434,8 @@ int scene_create(struct recording *rec, const struct render_options *opt, int fl
 	s->impl = xcalloc(1, sizeof(*s->impl));
 	s->rec = rec;
 	s->opt = *opt;
+	s->tree.order = opt->order;
+	s->tree.no_fold = opt->no_fold;
 	s->knows_cpus = recording_knows_cpus(rec);
 	s->is_off_cpu = s->knows_cpus && recording_is_off_cpu(&rec->meta);
 	s->one = s->knows_cpus || opt->scale == SCALE_SHARE ? VALUE_ONE : value_of_one(rec);

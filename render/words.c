@@ -138,13 +138,14 @@ void words_percent(uint64_t part, uint64_t whole, char *buf, size_t size)
 void words_title(const struct scene *s, char *buf, size_t size)
 {
 	const struct recording_meta *meta = &s->rec->meta;
+	const char *host = s->opt.no_host ? "" : meta->host;
 
 	if (s->opt.title)
 		snprintf(buf, size, "%s", s->opt.title);
-	else if (*meta->host && *meta->command)
-		snprintf(buf, size, "%s: %s", meta->host, meta->command);
-	else if (*meta->host)
-		snprintf(buf, size, "%s", meta->host);
+	else if (*host && *meta->command)
+		snprintf(buf, size, "%s: %s", host, meta->command);
+	else if (*host || *meta->command)
+		snprintf(buf, size, "%s%s", host, meta->command);
 	else
 		snprintf(buf, size, "flame graph over time");
 }
@@ -157,6 +158,12 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 								       s->rec->snapshot[0].t0_ns);
 	char window[32], what[128] = "";
 
+	span(shows, window, sizeof(window));
+	if (s->opt.subtitle) {
+		snprintf(buf, size, "%s · image shows %s", s->opt.subtitle,
+			 s->timeline.mode == MODE_CUMULATIVE ? "all since the start" : window);
+		return;
+	}
 	if (*meta->filter)
 		snprintf(what, sizeof(what), "%.60s · ", meta->filter);
 	else if (meta->follows_command)
@@ -173,7 +180,6 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 	if (*meta->unwinder)
 		snprintf(what + strlen(what), sizeof(what) - strlen(what), "by %s · ",
 			 meta->unwinder);
-	span(shows, window, sizeof(window));
 	if (s->timeline.mode == MODE_CUMULATIVE)
 		snprintf(buf, size, "%simage shows all since the start", what);
 	else

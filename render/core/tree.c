@@ -38,7 +38,7 @@ static void fold_chains(struct tree *t)
 	for (uint32_t i = 1; i < t->n; i++) {
 		uint32_t h = t->head[t->parent[i]];
 
-		if (!folds(t, i) || t->tail[h] != t->parent[i])
+		if (t->no_fold || !folds(t, i) || t->tail[h] != t->parent[i])
 			continue;
 		t->head[i] = h;
 		t->tail[h] = i;
@@ -102,6 +102,8 @@ static bool before(const struct tree *t, uint32_t a, uint32_t b)
 {
 	int order = strcmp(t->name[a], t->name[b]);
 
+	if (t->order == ORDER_WEIGHT && t->total[a] != t->total[b])
+		return t->total[a] > t->total[b];
 	if (order)
 		return order < 0;
 	return t->kind[a] != t->kind[b] ? t->kind[a] < t->kind[b] : a < b;

@@ -11,11 +11,11 @@
  * is its path of names, so a function keeps its box from image to image; order, rows and what is
  * drawn at all are decided here, once, from the recording as a whole, and never from an image.
  *
- * Siblings stand by name, byte order. A child that has at least 98 % of its parent over the
- * recording, and is of the same kind, shares its parent's box ("a ▸ b ▸ c"). Where the stacks are
- * deeper than the rows, more frames share a box, from the root side: leaves are never clipped. A
- * node that is never TREE_MIN_PX wide is not drawn itself; its counts go into one "small" box of
- * its parent.
+ * Siblings stand by name, byte order, or by total. A child that has at least 98 % of its parent
+ * over the recording, and is of the same kind, shares its parent's box ("a ▸ b ▸ c"). Where the
+ * stacks are deeper than the rows, more frames share a box, from the root side: leaves are never
+ * clipped. A node that is never TREE_MIN_PX wide is not drawn itself; its counts go into one
+ * "small" box of its parent.
  *
  * All arrays have `cap` elements and are the caller's; who fills the first group (scene.c, or the
  * page) calls tree_arrange() when all nodes are in. A parent's number is smaller than its child's;
@@ -30,6 +30,9 @@ struct tree {
 	uint8_t *kind;	 /* enum box_kind */
 	uint64_t *total; /* over the whole recording, with the callees */
 	uint64_t *peak;	 /* the largest total of a window, in the unit of the scale */
+	enum order order;
+	bool
+	    no_fold; /* no chains; where the rows do not suffice, frames share a box all the same */
 
 	/* Filled by tree_arrange(). */
 	bool *shown;

@@ -55,11 +55,13 @@ done
 pixels() { ffmpeg -v error -i "$1" -f rawvideo -pix_fmt rgb24 - | cksum; }
 differ() { [ "$(pixels "$1")" != "$(pixels "$2")" ]; }
 render --from 2s --to 3s -o "$out/one%d.png"
-for o in 'theme dark' 'theme print' 'scale cpu' 'scale peak' 'scale share'; do
+for o in 'theme dark' 'theme print' 'scale cpu' 'scale peak' 'scale share' 'order weight' no-fold no-host 'subtitle x'; do
 	f=$out/$(echo "$o" | tr ' ' -)
 	render --$o --from 2s --to 3s -o "$f-%d.png"
 	check "--$o is another picture" differ "$f-0.png" "$out/one0.png"
 done
+render --no-host -o "$out/nohost.mp4" -o "$out/nohost%02d.png"
+check '--no-host: the name is in no byte' sh -c "! grep -q db-3 '$out'/nohost*.png '$out/nohost.mp4' && grep -q db-3 '$out/film.mp4'"
 for mode in interval cumulative; do
 	render --mode $mode -o "$out/$mode%02d.png"
 	check "--mode $mode is another picture" differ "$out/${mode}07.png" "$out/a07.png"

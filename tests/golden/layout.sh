@@ -23,6 +23,7 @@ check database-share database.folded 1280x720 share "7"
 check database-peak database.folded 1080x1080 peak "11"
 check deep-1080p deep.folded 1920x1080 auto "2"
 check deep-cpu deep.folded 1920x1080 cpu "2"
+check database-weight database.folded 1280x720 auto+weight+nofold "7"
 check blocked blocked.folded 1280x720 auto "0 1"
 # A machine has so many CPUs, and any number of threads.
 check blocked-cpu blocked.folded 1280x720 cpu "1"

@@ -1,6 +1,6 @@
 /*
  * Prints the boxes of some images as text: what the golden layouts are made of.
- * Usage: layout_dump FILE.folded WIDTHxHEIGHT auto|cpu|peak|share SNAPSHOT…
+ * Usage: layout_dump FILE.folded WIDTHxHEIGHT auto|cpu|peak|share[+weight][+nofold] SNAPSHOT…
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +54,9 @@ int main(int argc, char **argv)
 
 	if (argc < 5 || sscanf(argv[2], "%dx%d", &opt.width, &opt.height) != 2)
 		return 2;
+	opt.order = strstr(argv[3], "+weight") ? ORDER_WEIGHT : ORDER_NAME;
+	opt.no_fold = strstr(argv[3], "+nofold");
+	argv[3][strcspn(argv[3], "+")] = '\0';
 	opt.scale = scale_of(argv[3]);
 	if (import_folded(&path, 1, NULL, &rec))
 		return 1;
