@@ -31,7 +31,7 @@ __attribute__((format(printf, 2, 3))) static void say(struct sentence *t, const 
 		t->len += (size_t)n < t->size - t->len ? (size_t)n : t->size - t->len - 1;
 }
 
-static void say_mark(struct sentence *t, const struct mark *mark)
+static void say_mark(struct sentence *t, const struct scene *s, const struct mark *mark)
 {
 	const char *end = mark->text + strlen(mark->text), *p = mark->text;
 	char when[TIME_CLOCK_MAX];
@@ -40,7 +40,7 @@ static void say_mark(struct sentence *t, const struct mark *mark)
 	for (int cells = 0; p < end && cells < MARK_CELLS; cells++)
 		p += utf8_decode(p, end, &c) ?: 1;
 	say(t, " “%.*s%s” at %s", (int)(p - mark->text), mark->text, p < end ? "…" : "",
-	    time_format_clock(when, mark->t_ns, 0));
+	    time_format_clock(when, mark->t_ns, s->opt.utc_offset_s));
 }
 
 /* The mark with which something began that began with this snapshot, or beside it. */
@@ -59,7 +59,7 @@ static void say_since(struct sentence *t, const struct scene *s, uint32_t since)
 
 	if (mark) {
 		say(t, " since");
-		say_mark(t, mark);
+		say_mark(t, s, mark);
 		return;
 	}
 	words_tick(s, s->rec->snapshot[since].t0_ns, when, sizeof(when));

@@ -43,6 +43,7 @@ struct render_options {
 	double speed; /* real time / film time; 0: from the length. Not together with length_ns */
 	bool cfr;     /* constant rate of images, for editors */
 	bool no_system_fonts;
+	int utc_offset_s;     /* of the clock */
 	const char *title;    /* borrowed; NULL: the host's name and what was recorded */
 	const char *subtitle; /* borrowed; NULL: what was sampled, and how */
 };

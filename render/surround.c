@@ -107,7 +107,7 @@ static void draw_strip_ticks(const struct surround *s, struct canvas *c)
 	uint64_t t0 = rec->snapshot[0].t0_ns, t1 = rec->snapshot[rec->n_snapshots - 1].t1_ns;
 	uint64_t step = words_time_step(t1 - t0, 8);
 
-	for (uint64_t t = (t0 + step - 1) / step * step; t <= t1; t += step)
+	for (uint64_t t = words_first_tick(s->scene, t0, step); t <= t1; t += step)
 		canvas_rect(c, s->chrome->muted,
 			    geo->margin + strip_x(s->scene, t, geo->flame_width) -
 				(t == t1 ? 2 : 0),
@@ -275,7 +275,7 @@ static void draw_strip_words(const struct surround *s, struct image *img)
 		  geo->strip_top + geometry_px(geo, 22), 0, geo->width, words);
 	text_draw(s->text, img, &style, ALIGN_RIGHT, right - geometry_px(geo, 8),
 		  geo->strip_bottom - geometry_px(geo, 8), 0, geo->width, "0");
-	for (uint64_t t = (t0 + step - 1) / step * step; t <= t1; t += step) {
+	for (uint64_t t = words_first_tick(s->scene, t0, step); t <= t1; t += step) {
 		int x = geo->margin + strip_x(s->scene, t, geo->flame_width), width;
 
 		words_tick(s->scene, t, words, sizeof(words));

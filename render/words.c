@@ -188,10 +188,11 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 
 void words_clock(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 {
-	char t[TIME_CLOCK_MAX];
+	char t[TIME_CLOCK_MAX], zone[TIME_CLOCK_MAX];
 
 	if (has_date(s)) {
-		snprintf(buf, size, "%s UTC", time_format_clock(t, time_ns, 0));
+		snprintf(buf, size, "%s %s", time_format_clock(t, time_ns, s->opt.utc_offset_s),
+			 time_format_zone(zone, s->opt.utc_offset_s));
 	} else {
 		elapsed(time_ns - start_ns(s), buf, size);
 	}
@@ -203,7 +204,8 @@ void words_date(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 	double x = s->timeline.speed;
 
 	if (has_date(s))
-		snprintf(day, sizeof(day), "%s · ", time_format_date(t, time_ns, 0));
+		snprintf(day, sizeof(day), "%s · ",
+			 time_format_date(t, time_ns, s->opt.utc_offset_s));
 	elapsed(time_ns - start_ns(s), now, sizeof(now));
 	elapsed(span_ns(s), whole, sizeof(whole));
 	if (x >= 9.95)
@@ -240,7 +242,7 @@ void words_tick(const struct scene *s, uint64_t time_ns, char *buf, size_t size)
 	char t[TIME_CLOCK_MAX];
 
 	if (has_date(s))
-		snprintf(buf, size, "%s", time_format_clock(t, time_ns, 0));
+		snprintf(buf, size, "%s", time_format_clock(t, time_ns, s->opt.utc_offset_s));
 	else
 		elapsed(time_ns - start_ns(s), buf, size);
 }
@@ -298,4 +300,12 @@ uint64_t words_time_step(uint64_t span_time_ns, int most)
 		if (span_time_ns / (steps_s[i] * NS_PER_S) < (uint64_t)most)
 			return steps_s[i] * NS_PER_S;
 	return (span_time_ns / NS_PER_DAY / most + 1) * NS_PER_DAY;
+}
+
+uint64_t words_first_tick(const struct scene *s, uint64_t from_ns, uint64_t step_ns)
+{
+	int64_t east = has_date(s) ? s->opt.utc_offset_s * (int64_t)NS_PER_S : 0;
+	uint64_t local = from_ns + (uint64_t)east;
+
+	return (local + step_ns - 1) / step_ns * step_ns - (uint64_t)east;
 }

@@ -39,5 +39,7 @@ void words_percent(uint64_t part, uint64_t whole, char *buf, size_t size);
 /* Distance of the ticks: of the ruler in values, of the strip in ns. */
 uint64_t words_ruler_step(const struct scene *s);
 uint64_t words_time_step(uint64_t span_ns, int most);
+/* The first tick from a time on: round on the clock that is shown. */
+uint64_t words_first_tick(const struct scene *s, uint64_t from_ns, uint64_t step_ns);
 
 #endif

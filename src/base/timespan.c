@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <unistd.h>
+#include <time.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const struct {
@@ -305,6 +308,18 @@ char *time_format_iso(char buf[TIME_ISO_MAX], uint64_t unix_ns, int offset_s)
 	return buf;
 }
 
+char *time_format_zone(char buf[TIME_CLOCK_MAX], int offset_s)
+{
+	unsigned minutes = (offset_s < 0 ? -(unsigned)offset_s : (unsigned)offset_s) / 60;
+
+	if (minutes)
+		snprintf(buf, TIME_CLOCK_MAX, "%c%02u:%02u", offset_s < 0 ? '-' : '+',
+			 minutes / 60 % 100, minutes % 60);
+	else
+		snprintf(buf, TIME_CLOCK_MAX, "UTC");
+	return buf;
+}
+
 char *time_format_clock(char buf[TIME_CLOCK_MAX], uint64_t unix_ns, int offset_s)
 {
 	struct civil c = civil_at(unix_ns, offset_s);
@@ -371,4 +386,45 @@ char *timespan_format(char buf[TIMESPAN_MAX], uint64_t ns)
 	else
 		format_decimal(buf, ns, NS_PER_US, "us");
 	return buf;
+}
+
+/* The C library takes a zone that it does not know for UTC, and says nothing. */
+static bool zone_is_known(const char *zone)
+{
+	char path[256];
+
+	if (!*zone || *zone == '/' || strstr(zone, ".."))
+		return false;
+	snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", zone);
+	return !access(path, R_OK);
+}
+
+int zone_offset(const char *zone, uint64_t unix_ns, int *offset_s_ret)
+{
+	time_t t = (time_t)(unix_ns / NS_PER_S);
+	const char *end, *before = getenv("TZ");
+	char *kept;
+	struct tm tm;
+
+	*offset_s_ret = 0;
+	if (!strcmp(zone, "UTC"))
+		return 0;
+	if (*zone == '+' || *zone == '-') {
+		end = scan_zone(zone, offset_s_ret);
+		return end && !*end ? 0 : -EINVAL;
+	}
+	if (!zone_is_known(zone))
+		return -EINVAL;
+	kept = before ? strdup(before) : NULL;
+	setenv("TZ", zone, 1);
+	tzset();
+	localtime_r(&t, &tm);
+	*offset_s_ret = (int)tm.tm_gmtoff;
+	if (kept)
+		setenv("TZ", kept, 1);
+	else
+		unsetenv("TZ");
+	tzset();
+	free(kept);
+	return 0;
 }

@@ -57,6 +57,12 @@ int time_point_parse(const char *s, struct time_point *point_ret);
 uint64_t time_point_resolve(const struct time_point *point, uint64_t start_ns, uint64_t end_ns);
 
 /*
+ * How far east of Greenwich a zone is at a moment: of "UTC", "+02:00", or a name of the system's
+ * time zone database, "Europe/Berlin". 0; -EINVAL for anything else. Not while other threads run.
+ */
+int zone_offset(const char *zone, uint64_t unix_ns, int *offset_s_ret);
+
+/*
  * Formatting, always in UTC shifted by offset_s (0, or the host's zone east of Greenwich, ±18 h).
  * The buffers are filled whatever the value; each returns its buffer.
  */
@@ -68,6 +74,8 @@ uint64_t time_point_resolve(const struct time_point *point, uint64_t start_ns, u
 char *time_format_iso(char buf[TIME_ISO_MAX], uint64_t unix_ns, int offset_s);
 /* "14:03:27". */
 char *time_format_clock(char buf[TIME_CLOCK_MAX], uint64_t unix_ns, int offset_s);
+/* "UTC", or "+02:00". */
+char *time_format_zone(char buf[TIME_CLOCK_MAX], int offset_s);
 /* "2026-11-20". */
 char *time_format_date(char buf[TIME_CLOCK_MAX], uint64_t unix_ns, int offset_s);
 /* "500 ms", "41.5 s", "2 min", "2 min 30 s", "1 h 5 min": at most two units. */

@@ -187,6 +187,11 @@ const struct option_def option_table[] = {
      "light dark print", COMPLETE_CHOICES, .read = value_choice, AT(render.theme)},
     {"title", 0, "TEXT", PICTURES, GROUP_PICTURE, "Title (default: the host and what was sampled)",
      .read = value_string, AT(render.title)},
+    {"tz", 0, "ZONE", PICTURES, GROUP_PICTURE,
+     "Clock of the pictures: UTC (default), +02:00, or a name such as Europe/Berlin, as it was "
+     "when "
+     "the recording began",
+     .read = value_zone, AT(zone)},
     {"subtitle", 0, "TEXT", PICTURES, GROUP_PICTURE,
      "The line under the title (default: what was sampled, and how)", .read = value_string,
      AT(render.subtitle)},

@@ -190,6 +190,17 @@ int value_time(struct options *opt, const struct option_def *def, const char *va
 		      "start");
 }
 
+int value_zone(struct options *opt, const struct option_def *def, const char *value)
+{
+	int offset_s;
+
+	if (zone_offset(value, 0, &offset_s))
+		return refuse(def, value,
+			      "give UTC, +02:00, or a zone of /usr/share/zoneinfo such as "
+			      "Europe/Berlin");
+	return value_string(opt, def, value);
+}
+
 int value_mark(struct options *opt, const struct option_def *def, const char *value)
 {
 	const char *bar = strchr(value, '|');

@@ -19,6 +19,8 @@ int value_event(struct options *opt, const struct option_def *def, const char *v
 int value_span(struct options *opt, const struct option_def *def, const char *value);
 /* struct time_point */
 int value_time(struct options *opt, const struct option_def *def, const char *value);
+/* char *: what zone_offset() takes */
+int value_zone(struct options *opt, const struct option_def *def, const char *value);
 /* Added to opt->mark: "14:03:10|deploy v2". */
 int value_mark(struct options *opt, const struct option_def *def, const char *value);
 /* double: a percentage, "0.5" or "0.5%"; a factor, "20" or "20x". */

@@ -90,6 +90,7 @@ struct options {
 	struct mark_option *mark;     /* --mark */
 	size_t n_marks;
 	const char *marks_file; /* or NULL */
+	const char *zone;	/* of the clock in pictures; NULL: UTC */
 
 	const char *image_pattern; /* of -E and -g, which stands among the outputs too */
 	struct output *outputs;	   /* none on record: flamelapse-HOST-TIME.flame and .mp4 */

@@ -102,8 +102,13 @@ static int run_pass(const struct options *opt, struct recording *rec, struct ren
 
 static int write_pictures(const struct options *opt, struct recording *rec)
 {
+	struct render_options render = opt->render;
 	struct renderer *r;
-	int err = renderer_create(rec, &opt->render, &r);
+	int err;
+
+	if (opt->zone && rec->n_snapshots)
+		zone_offset(opt->zone, rec->snapshot[0].t0_ns, &render.utc_offset_s);
+	err = renderer_create(rec, &render, &r);
 
 	if (err == -ENODATA) {
 		log_error("the recording holds no samples, so there is nothing to draw");

@@ -9,6 +9,7 @@ refused 2 "'14:03:10|deploy v2'" --mark 14:03:10
 refused 2 "'14:03:10|deploy v2'" --mark '14:03:10|'
 refused 2 "unix seconds" --mark 'noon|lunch'
 refused 1 "cannot open 'missing'" render "$golden" --marks missing -o x.mp4
+refused 2 "Europe/Berlin" render "$golden" --tz Nowhere -o x.mp4
 printf '1763647365|deploy\nnoon|lunch\n' > bad
 refused 3 "'../bad' line 2: want TIME|TEXT" render "$golden" --marks ../bad -o x.mp4
 head -c 5000 /dev/zero | tr '\0' x > long

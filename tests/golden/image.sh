@@ -55,7 +55,7 @@ done
 pixels() { ffmpeg -v error -i "$1" -f rawvideo -pix_fmt rgb24 - | cksum; }
 differ() { [ "$(pixels "$1")" != "$(pixels "$2")" ]; }
 render --from 2s --to 3s -o "$out/one%d.png"
-for o in 'theme dark' 'theme print' 'scale cpu' 'scale peak' 'scale share' 'order weight' no-fold no-host 'subtitle x'; do
+for o in 'theme dark' 'theme print' 'scale cpu' 'scale peak' 'scale share' 'order weight' no-fold no-host 'subtitle x' 'tz +02:00'; do
 	f=$out/$(echo "$o" | tr ' ' -)
 	render --$o --from 2s --to 3s -o "$f-%d.png"
 	check "--$o is another picture" differ "$f-0.png" "$out/one0.png"

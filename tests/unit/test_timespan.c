@@ -1,3 +1,5 @@
+#include <unistd.h>
+#include <stdlib.h>
 #include "base/timespan.h"
 
 #include <errno.h>
@@ -208,6 +210,33 @@ TEST(every_day)
 		CHECK_EQ(time_point_parse(buf, &p), 0);
 		CHECK_EQ(p.ns, (uint64_t)t * NS_PER_S);
 	}
+}
+
+TEST(zones_are_told_by_their_offset)
+{
+	int offset_s;
+	char buf[TIME_CLOCK_MAX];
+
+	CHECK_EQ(zone_offset("UTC", 0, &offset_s), 0);
+	CHECK_EQ(offset_s, 0);
+	CHECK_EQ(zone_offset("-03:30", 0, &offset_s), 0);
+	CHECK_EQ(offset_s, -12600);
+	CHECK_STR(time_format_zone(buf, offset_s), "-03:30");
+	CHECK_STR(time_format_zone(buf, 0), "UTC");
+	CHECK_EQ(zone_offset("+19:00", 0, &offset_s), -EINVAL);
+	CHECK_EQ(zone_offset("+02:00x", 0, &offset_s), -EINVAL);
+	CHECK_EQ(zone_offset("", 0, &offset_s), -EINVAL);
+	CHECK_EQ(zone_offset("../../etc/passwd", 0, &offset_s), -EINVAL);
+	CHECK_EQ(zone_offset("/etc/localtime", 0, &offset_s), -EINVAL);
+	CHECK_EQ(zone_offset("Nowhere/Town", 0, &offset_s), -EINVAL);
+	if (access("/usr/share/zoneinfo/Europe/Berlin", R_OK))
+		return;
+	setenv("TZ", "Asia/Kathmandu", 1);
+	CHECK_EQ(zone_offset("Europe/Berlin", 1763647360000000000, &offset_s), 0);
+	CHECK_EQ(offset_s, 3600);
+	CHECK_EQ(zone_offset("Europe/Berlin", 1752000000000000000, &offset_s), 0);
+	CHECK_EQ(offset_s, 7200);
+	CHECK_STR(getenv("TZ"), "Asia/Kathmandu");
 }
 
 TEST_MAIN()
