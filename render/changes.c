@@ -495,6 +495,17 @@ static void judge_load(struct finder *f, uint32_t i, uint32_t first, struct chan
 								    : find_start(f, ch, first - 1);
 }
 
+/* The window before the one that begins with `first` lies behind the baseline too. */
+static bool is_judged(const struct finder *f, uint32_t first)
+{
+	uint32_t earlier, end;
+
+	if (first <= f->c->baseline)
+		return false;
+	timeline_window(&f->s->timeline, first - 1, &earlier, &end);
+	return earlier >= f->c->baseline;
+}
+
 static int look_at(struct finder *f, uint32_t i)
 {
 	struct leaves *mine = &f->ring[i % f->n_ring];
@@ -521,6 +532,7 @@ static int look_at(struct finder *f, uint32_t i)
 	if (i + 1 == f->c->baseline)
 		f->worth_before = scene_worth(f->s, 0, i + 1, f->all_before);
 	f->worth_after = scene_worth(f->s, first, i + 1, f->all_after);
+	ch->judged = is_judged(f, first);
 	pass_gate(f, i, first);
 	list_candidates(f, i, first);
 	choose_movers(f, i, ch);

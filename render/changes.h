@@ -24,6 +24,8 @@ struct mover {
 
 /* The window that ends with a snapshot, against the baseline. */
 struct change {
+	bool
+	    judged; /* two windows since the baseline tell, so that nothing found means something */
 	uint64_t before, after; /* values of all */
 	int direction;		/* of the load as a whole: 1 more, -1 less, 0 about the same */
 	uint32_t since;		/* the snapshot with which that began */

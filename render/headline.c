@@ -171,7 +171,7 @@ static void say_shares(struct sentence *t, const struct change *ch)
 void headline_words(const struct scene *s, const struct state *st, char *buf, size_t size)
 {
 	const struct changes *c = s->changes;
-	bool compares = c->of && st->first >= c->baseline;
+	bool compares = c->of && c->of[st->end - 1].judged;
 	struct sentence t = {.buf = buf, .size = size};
 
 	*buf = '\0';

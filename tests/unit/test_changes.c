@@ -208,7 +208,8 @@ TEST(what_changed_is_named_and_counted)
 
 	step(&f, &(struct render_options){0}, 30);
 	CHECK_STR(headline(&f, 29), "1.5 CPUs busy");
-	CHECK_STR(headline(&f, 30), "3.1 CPUs busy, no significant change");
+	CHECK_STR(headline(&f, 30), "3.1 CPUs busy");
+	CHECK_STR(headline(&f, 34), "3.1 CPUs busy");
 	CHECK_STR(headline(&f, 40), "1.5 → 3.1 CPUs busy since “deploy” at 14:03:10; two functions "
 				    "grew by 2.0");
 	CHECK_STR(name_of(&f, &at(&f, 40)->mover[0]), "grows");
@@ -228,6 +229,7 @@ TEST(without_a_mark_the_first_quarter_is_the_baseline)
 	step(&f, &(struct render_options){0}, 0);
 	headline_baseline(f.scene, words, sizeof(words));
 	CHECK_STR(words, "baseline: the first 15 s");
+	CHECK_STR(headline(&f, 23), "1.5 CPUs busy");
 	CHECK_STR(headline(&f, 24), "1.5 CPUs busy, no significant change");
 	CHECK_STR(headline(&f, 45),
 		  "1.5 → 3.1 CPUs busy since 14:03:10; two functions grew by 2.0");
