@@ -5,7 +5,7 @@
  * pieces, for a kill may cut them at a page of the cache.
  *
  * From every ANEW_EVERY-th state a second recorder begins under the same name, and is stopped in
- * turn.
+ * turn. Readers that are stopped, too, see a recorder begin meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -126,6 +126,38 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
 	return fsync(fd);
+}
+
+/* In a reader: how many calls until it stops; 0: it does not. */
+static int calls_left, stopped_fd, resume_fd;
+
+static void stop_reader(void)
+{
+	char go;
+
+	if (calls_left && --calls_left == 0 &&
+	    (write(stopped_fd, "", 1) != 1 || read(resume_fd, &go, 1) != 1))
+		_exit(2);
+}
+
+ssize_t pread(int fd, void *data, size_t n, off_t at)
+{
+	stop_reader();
+	return syscall(SYS_pread64, fd, data, n, at);
+}
+
+int open(const char *path, int flags, ...)
+{
+	va_list ap;
+	int mode;
+
+	va_start(ap, flags);
+	mode = flags & O_CREAT ? va_arg(ap, int) : 0;
+	va_end(ap);
+	if (flags & O_CREAT)
+		stop_before("open");
+	stop_reader();
+	return openat(AT_FDCWD, path, flags, mode);
 }
 
 static bool refuses_log, refuses_locks;
@@ -340,19 +372,34 @@ static void follow(struct run *run, bool is_first)
 	end(run);
 }
 
+static char *go_to_new_folder(void)
+{
+	char *folder = xstrdup("/tmp/flamelapse-test-XXXXXX");
+
+	CHECK(mkdtemp(folder) && !chdir(folder));
+	return folder;
+}
+
+static void remove_folder(char *folder)
+{
+	char *command = xasprintf("rm -rf '%s'", folder);
+
+	CHECK(!chdir("/") && !system(command));
+	free(command);
+	free(folder);
+}
+
 static void explore(void)
 {
-	char folder[] = "/tmp/flamelapse-test-XXXXXX", *command;
+	char *folder = go_to_new_folder();
 	struct run run = {
 	    .folder = ".", .seed = 7, .n = SNAPSHOTS, .finish = true, .stops_for_temp = true};
 
-	CHECK(mkdtemp(folder) && !chdir(folder) && !mkdir("again", 0777));
+	CHECK(!mkdir("again", 0777));
 	follow(&run, true);
 	printf("# %u moments, begun anew in %u\n", run.moments, run.n_anew);
 	CHECK(run.moments > 500 && run.kept_old > run.n_anew);
-	command = xasprintf("rm -rf '%s'", folder);
-	CHECK(!chdir("/") && !system(command));
-	free(command);
+	remove_folder(folder);
 }
 
 TEST(every_state_with_a_log_is_readable)
@@ -372,6 +419,120 @@ TEST(every_state_without_locks_is_readable)
 	refuses_locks = true;
 	explore();
 	refuses_locks = false;
+}
+
+/* A process that stopped in the middle of reading. */
+struct slow {
+	pid_t pid;
+	int resume;
+};
+
+static const char *look_late(const struct run *run)
+{
+	char *path = xasprintf("%s/a.flame", run->folder);
+	struct recording rec;
+	const char *what = NULL;
+	int err = access(path, F_OK) ? -ENOENT : store_open(path, &rec);
+
+	free(path);
+	if (err)
+		return err == -ENOENT ? NULL : "it does not open";
+	if (compare(run->seed, &rec))
+		what = compare(run->before->seed, &rec);
+	recording_deinit(&rec);
+	return what;
+}
+
+/* False where it ended, well, before the n-th call. */
+static bool start_slow(const struct run *run, int n, struct slow *slow)
+{
+	int stopped[2], resume[2];
+	bool has_stopped;
+	int status;
+	char c;
+
+	CHECK(!pipe(stopped) && !pipe(resume));
+	slow->pid = fork();
+	if (!slow->pid) {
+		close(resume[1]);
+		stopped_fd = stopped[1];
+		resume_fd = resume[0];
+		calls_left = n;
+		_exit(look_late(run) ? 1 : 0);
+	}
+	close(stopped[1]);
+	close(resume[0]);
+	slow->resume = resume[1];
+	has_stopped = read(stopped[0], &c, 1) == 1;
+	close(stopped[0]);
+	if (has_stopped)
+		return true;
+	close(resume[1]);
+	CHECK(waitpid(slow->pid, &status, 0) == slow->pid && status == 0);
+	return false;
+}
+
+/* How many of them read something wrong. */
+static size_t end_slow(const struct slow *slow, size_t n)
+{
+	size_t wrong = 0;
+	int status;
+
+	for (size_t i = 0; i < n; i++)
+		CHECK(write(slow[i].resume, "", 1) == 1);
+	for (size_t i = 0; i < n; i++) {
+		CHECK(waitpid(slow[i].pid, &status, 0) == slow[i].pid);
+		close(slow[i].resume);
+		wrong += status != 0;
+	}
+	return wrong;
+}
+
+static void run_through(struct run *run)
+{
+	struct moment m;
+
+	start(run);
+	while (goes_on(run, &m))
+		let_go(run);
+	end(run);
+}
+
+/*
+ * Readers come at each moment until the second recording is there, stop before each of their calls,
+ * and go on when the log was moved over.
+ */
+static void read_slowly(void)
+{
+	static struct slow slow[800];
+	char *folder = go_to_new_folder();
+	struct run before = {.folder = ".", .seed = 7, .n = 4};
+	struct run run = {.folder = ".", .seed = 8, .n = 6, .before = &before};
+	size_t n = 0, wrong = 0;
+	struct moment m;
+
+	run_through(&before);
+	start(&run);
+	for (; goes_on(&run, &m); let_go(&run)) {
+		for (int at = 1; !m.created && start_slow(&run, at, &slow[n]); at++)
+			CHECK(++n < ARRAY_SIZE(slow));
+		if (m.n == 5 && n) {
+			printf("# %zu readers\n", n);
+			wrong = end_slow(slow, n);
+			n = 0;
+		}
+	}
+	end(&run);
+	CHECK_EQ(wrong, 0);
+	remove_folder(folder);
+}
+
+TEST(a_recorder_begins_while_others_read)
+{
+	read_slowly();
+	refuses_log = true;
+	read_slowly();
+	refuses_log = false;
 }
 
 TEST_MAIN()
