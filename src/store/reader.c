@@ -308,7 +308,7 @@ static void close_recording(struct recording *rec)
 	reader_destroy(rec->impl);
 }
 
-/* Reads all but the counts from the open database. Takes r; prints. */
+/* Reads all but the counts from the open database. */
 static int read_all(struct reader *r, struct recording *rec, int err)
 {
 	int64_t snapshots = -1;
@@ -325,6 +325,12 @@ static int read_all(struct reader *r, struct recording *rec, int err)
 		err = read_snapshots(r, rec, snapshots);
 	if (!err)
 		err = db_prepare(r->db, "SELECT data FROM chunk WHERE snapshot=?", &r->chunk);
+	return err;
+}
+
+/* Takes r; prints. */
+static int give(struct reader *r, struct recording *rec, int err)
+{
 	if (err) {
 		fail(r, err);
 		reader_destroy(r);
@@ -377,19 +383,44 @@ static int open_path(struct reader *r)
 	return db_open_bytes(r->memory, size, &r->db);
 }
 
-int store_open(const char *path, struct recording *rec)
+/*
+ * A recorder that had just put the file there may have begun its journal, and changed the file,
+ * while we read it alone. Without one there were no snapshots yet, or there are no changes any
+ * more.
+ */
+static bool was_begun(const struct reader *r, int err)
 {
-	struct reader *r = reader_create(path);
+	return !r->memory && (!err || err == -EBADMSG) && recover_is_needed(r->path);
+}
+
+static int read_file(const char *path, struct recording *rec, struct reader **r_ret)
+{
+	struct reader *r = *r_ret = reader_create(path);
 
 	recording_init(rec);
 	return read_all(r, rec, r->coder ? open_path(r) : -ENOMEM);
 }
 
+int store_open(const char *path, struct recording *rec)
+{
+	struct reader *r;
+	int err = read_file(path, rec, &r);
+
+	if (was_begun(r, err)) {
+		reader_destroy(r);
+		recording_deinit(rec);
+		err = read_file(path, rec, &r);
+	}
+	return give(r, rec, err);
+}
+
 int store_open_memory(const char *name, const void *data, size_t size, struct recording *rec)
 {
 	struct reader *r = reader_create(name);
+	int err;
 
 	recording_init(rec);
 	r->size_bytes = size;
-	return read_all(r, rec, r->coder ? db_open_bytes(data, size, &r->db) : -ENOMEM);
+	err = read_all(r, rec, r->coder ? db_open_bytes(data, size, &r->db) : -ENOMEM);
+	return give(r, rec, err);
 }

@@ -304,6 +304,22 @@ static int part_is_as_read(const struct part *part, bool *same_ret)
 	return err;
 }
 
+static const char *const suffix[] = {"", "-wal", "-journal"};
+
+/* What we opened, or did not find, is what stands under that name still. */
+static bool part_is_in_place(const char *path, size_t i, const struct part *part)
+{
+	char *name = xasprintf("%s%s", path, suffix[i]);
+	struct stat named, ours;
+	bool is_there = !stat(name, &named);
+
+	free(name);
+	if (part->fd < 0 || !is_there)
+		return part->fd < 0 && !is_there;
+	return !fstat(part->fd, &ours) && named.st_ino == ours.st_ino &&
+	       named.st_dev == ours.st_dev;
+}
+
 /*
  * With a log, the file changes only by what is copied there from the log. We read the log after it:
  * so whatever was copied meanwhile, the log that we have holds those pages, unless it began anew,
@@ -312,10 +328,12 @@ static int part_is_as_read(const struct part *part, bool *same_ret)
  * With a journal, the file changes while the journal's header is there, and it bears no other mark
  * of it. So it is read twice: where nothing changed from one time to the other, it was what we have
  * at a moment between them, when we read the journal.
+ *
+ * A recorder that begins under the same name puts another file there, and then its log or journal,
+ * which must not be taken for those of the file that we have.
  */
 static int read_once(const char *path, struct part part[3], bool *whole_ret)
 {
-	static const char *const suffix[] = {"", "-wal", "-journal"};
 	struct stamp before, after;
 	int err = 0;
 
@@ -328,6 +346,8 @@ static int read_once(const char *path, struct part part[3], bool *whole_ret)
 		err = part_read(&part[i]);
 	after = stamp_take(&part[1], &part[2]);
 	*whole_ret = !memcmp(&before, &after, sizeof(before));
+	for (size_t i = 0; i < 3; i++)
+		*whole_ret &= part_is_in_place(path, i, &part[i]);
 	if (!err && *whole_ret && part[2].fd >= 0)
 		err = part_is_as_read(&part[0], whole_ret);
 	return err;
@@ -363,10 +383,9 @@ int recover_read(const char *path, uint8_t **data_ret, size_t *size_ret)
 
 bool recover_is_needed(const char *path)
 {
-	static const char *const suffix[] = {"-wal", "-journal"};
 	bool needed = false;
 
-	for (size_t i = 0; i < ARRAY_SIZE(suffix); i++) {
+	for (size_t i = 1; i < ARRAY_SIZE(suffix); i++) {
 		char *name = xasprintf("%s%s", path, suffix[i]);
 
 		needed |= !access(name, F_OK);

@@ -17,7 +17,8 @@
  * SQLite itself would write to both, and to a third file, and would hold up the recorder by its
  * locks; what is more, a journal from a stranger can make it delete any file of ours. So both are
  * read here, into memory, without a lock: the file, then the log, and again from the start where
- * either began anew meanwhile. No permission to write is needed anywhere, and nothing is left.
+ * either began anew meanwhile, or another recorder put its own there. No permission to write is
+ *needed anywhere, and nothing is left.
  */
 
 /* Something stands beside the file, so that it must not be read alone. */

@@ -27,8 +27,9 @@
  * balance (profile/snapshot.h), and snapshots do not overlap.
  *
  * A recording that stands under the name already, or an empty file, is replaced in one step once
- * the new one is sound. Anything else is refused, and so is a recording that is being written: what
- * a user would miss is not overwritten by a mistyped name.
+ * the new one is sound; one that was not finished is removed just before that, and then what is
+ * beside it, for neither may be read with the other's log. Anything else is refused, and so is a
+ *recording that is being written: what a user would miss is not overwritten by a mistyped name.
  *
  * All return 0 or a negative errno, after one line that names the file and the way out (of equal
  * failures in a row, the first):
