@@ -61,7 +61,7 @@ cat > tidy.awk << 'END'
 BEGIN {
 	ours = " main _start spin_leaf plain_a plain_b use by_alloca large_frame realigned" \
 	       " needs_registers recurse compare on_alarm busy on_raise in_thread call_library" \
-	       " on_trap at_first before_first lib_outer lib_inner half third fifth "
+	       " in_heir on_trap at_first before_first lib_outer lib_inner half third fifth "
 }
 function flush() {
 	if (times)
@@ -197,6 +197,19 @@ if unshare -pf true 2> /dev/null; then
 else
 	skip "a program in a PID namespace of its own" "none can be made"
 fi
+heir='? ? in_heir plain_a plain_b spin_leaf'
+of_process() { grep -q '^chains;.*;spin_leaf ' x.folded && ! grep ';spin_leaf ' x.folded | grep -v '^chains;'; }
+record x.folded ./chains headless 0.4
+check "a process whose main thread ended" only "$heir"
+check "a process whose main thread ended: named after it" of_process
+go ./chains headless 3
+while ! grep -q '^State:.Z' /proc/$p/status; do sleep 0.05; done
+"$FLAMELAPSE" record -q -F $rate -U -o x.folded -p $p 1 > out 2> err
+check "one that was so before" only "$heir" 20
+check "one that was so before: named after it" of_process
+"$FLAMELAPSE" record -q -F $rate -U -o x.folded -p $p --frame-pointers 0.2 > out 2> err
+check "one that was so before, by frame pointers: its code is known" grep -q ';spin_leaf ' x.folded
+stop $p
 # jit() is passed over, since what it calls has no frame; and tables may come late for the root.
 record x.folded "$spin" jit 0.5
 awk '/;made_at_run_time [0-9]+$/ { all += $NF; if (/^spin;([^;]*;)?([^;]*;)?[^;]*;main;(jit;)?made_at_run_time /) got += $NF } END { exit !(all > 200 && got > 0.97 * all) }' x.folded
