@@ -73,7 +73,7 @@ hold_collector() {
 	done
 	sleep 0.5
 	kill -STOP "$collector"
-	while pgrep -P "$collector" -x -r D,R,S crowd > out; do sleep 0.2; done
+	while pgrep -P "$collector" -x -r D,R,S crowd > /dev/null; do sleep 0.2; done
 	kill -CONT "$collector"
 }
 for interval in 100ms 10ms; do
