@@ -197,6 +197,16 @@ if unshare -pf true 2> /dev/null; then
 else
 	skip "a program in a PID namespace of its own" "none can be made"
 fi
+# The DWARF of programs without .eh_frame, as Go writes it.
+for z in none zlib; do
+	if gcc -O2 -g -gz=$z -fomit-frame-pointer -fno-asynchronous-unwind-tables -o debugframe "$src" \
+		-DLIBRARY='""' -pthread 2> err; then
+		record x.folded ./debugframe plain 0.4
+		check "rules in .debug_frame, compression $z" only "$plain"
+	else
+		skip "rules in .debug_frame, compression $z" 'it cannot be built'
+	fi
+done
 heir='? ? in_heir plain_a plain_b spin_leaf'
 of_process() { grep -q '^chains;.*;spin_leaf ' x.folded && ! grep ';spin_leaf ' x.folded | grep -v '^chains;'; }
 record x.folded ./chains headless 0.4
