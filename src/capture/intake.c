@@ -32,10 +32,19 @@ static uint64_t mono_ns(void)
 	return ts.tv_sec * 1000000000ull + ts.tv_nsec;
 }
 
+static bool lives(void *arg, uint32_t pid)
+{
+	struct procfs_process p;
+
+	(void)arg;
+	return !procfs_read(pid, &p) && !p.is_ending;
+}
+
 void intake_init(struct intake *in, struct chan *out, struct cutter *cutter)
 {
 	*in = (struct intake){.out = out, .cutter = cutter};
 	in->procs = procs_create();
+	procs_on_sweep(in->procs, lives, NULL);
 	in->modules = modules_create(out);
 	in->cgroups = cgroups_create();
 }
@@ -80,6 +89,13 @@ static void add_scanned(void *arg, const struct mapped *map, uint64_t pgoff)
 		procs_map(unwinder_procs(scan->in->unwinder), scan->now, &m);
 }
 
+/* Nobody tells of the end of a main thread that ended before. */
+static void set_threads(struct proc *p, const struct procfs_process *found)
+{
+	p->threaded = found->threaded;
+	p->exited = found->is_dead;
+}
+
 static struct proc *scan_one(struct intake *in, uint32_t pid)
 {
 	struct scan scan = {.in = in};
@@ -94,8 +110,11 @@ static struct proc *scan_one(struct intake *in, uint32_t pid)
 	scan.p = procs_add(in->procs, pid, found.comm, found.is_kernel, now);
 	if (!scan.p || found.is_kernel)
 		return scan.p;
+	set_threads(scan.p, &found);
 	if (in->unwinder)
 		scan.now = procs_add(unwinder_procs(in->unwinder), pid, found.comm, false, now);
+	if (scan.now)
+		set_threads(scan.now, &found);
 	procfs_maps(pid, add_scanned, &scan);
 	if (scan.now)
 		unwinder_changed(in->unwinder, scan.now);
@@ -119,6 +138,7 @@ static void scan_now(struct intake *in, uint32_t pid)
 	scan.now = procs_add(procs, pid, found.comm, false, mono_ns());
 	if (!scan.now)
 		return;
+	set_threads(scan.now, &found);
 	procfs_maps(pid, add_scanned, &scan);
 	unwinder_changed(in->unwinder, scan.now);
 	unwinder_flush(in->unwinder);

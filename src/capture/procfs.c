@@ -19,6 +19,7 @@ int procfs_read(uint32_t pid, struct procfs_process *ret)
 {
 	char path[64], buf[1024], *from, *to;
 	unsigned int flags;
+	int threads;
 	char state;
 	ssize_t n;
 	int fd;
@@ -36,14 +37,41 @@ int procfs_read(uint32_t pid, struct procfs_process *ret)
 	from = strchr(buf, '(');
 	to = strrchr(buf, ')');
 	if (!from || !to || to < from ||
-	    sscanf(to + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+	    sscanf(to + 1, " %c %*d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %d",
+		   &state, &flags, &threads) != 3)
 		return -ESRCH;
 	*to = '\0';
 	*ret = (struct procfs_process){.pid = pid,
 				       .is_kernel = flags & KTHREAD,
-				       .is_ending = state == 'Z' || state == 'X'};
+				       .is_dead = state == 'Z' || state == 'X',
+				       .threaded = threads > 1};
+	ret->is_ending = ret->is_dead && !ret->threaded;
 	strncpy(ret->comm, from + 1, sizeof(ret->comm) - 1);
 	return 0;
+}
+
+uint32_t procfs_thread(uint32_t pid)
+{
+	struct procfs_process p;
+	uint32_t found = pid;
+	struct dirent *e;
+	char path[64];
+	DIR *dir;
+
+	if (procfs_read(pid, &p) || !p.is_dead || !p.threaded)
+		return pid;
+	snprintf(path, sizeof(path), "/proc/%u/task", pid);
+	dir = opendir(path);
+	while (dir && found == pid && (e = readdir(dir))) {
+		uint32_t tid = strtoul(e->d_name, NULL, 10);
+
+		/* By itself, and not below its process, a thread has all that a process has. */
+		if (tid && !procfs_read(tid, &p) && !p.is_dead)
+			found = tid;
+	}
+	if (dir)
+		closedir(dir);
+	return found;
 }
 
 /* A newline in a path stands there as \012. */
@@ -95,6 +123,7 @@ void procfs_maps(uint32_t pid, procfs_map_fn *fn, void *arg)
 	ssize_t n;
 	int fd;
 
+	pid = procfs_thread(pid);
 	snprintf(path, sizeof(path), "/proc/%u/maps", pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)

@@ -14,7 +14,9 @@ struct procfs_process {
 	uint32_t pid;
 	char comm[16];
 	bool is_kernel;
-	bool is_ending; /* its memory is gone: a zombie, or soon one */
+	bool is_dead;	/* its main thread is: a zombie, or soon one */
+	bool is_ending; /* its memory is gone: it has no other thread */
+	bool threaded;	/* it has more than one thread */
 };
 
 typedef void procfs_map_fn(void *arg, const struct mapped *map, uint64_t pgoff);
@@ -22,7 +24,12 @@ typedef void procfs_map_fn(void *arg, const struct mapped *map, uint64_t pgoff);
 /* Name and kind of a process. 0, or -ESRCH where there is none. */
 int procfs_read(uint32_t pid, struct procfs_process *ret);
 
-/* Calls fn for each executable mapping. `map->path` is valid until it returns. */
+/* A thread by which /proc shows its memory and folders: its main one, or where that ended before
+ * the others, one of those. */
+uint32_t procfs_thread(uint32_t pid);
+
+/* Calls fn for each executable mapping. `map->pid` is procfs_thread(), and `map->path` is valid
+ * until it returns. */
 void procfs_maps(uint32_t pid, procfs_map_fn *fn, void *arg);
 
 /*

@@ -28,6 +28,8 @@ struct procs {
 	uint32_t generation, follow_pid;
 	void (*forget)(void *arg, uint32_t number, uint32_t n);
 	void *forget_arg;
+	bool (*lives)(void *arg, uint32_t pid);
+	void *lives_arg;
 };
 
 struct procs *procs_create(void)
@@ -126,7 +128,8 @@ struct proc *procs_add(struct procs *ps, uint32_t pid, const char *comm, bool is
 		       uint64_t known_ns)
 {
 	struct proc *p = procs_find(ps, pid);
-	bool followed = pid == ps->follow_pid || (p && !p->exited && p->followed);
+	bool same = p && (!p->exited || p->threaded);
+	bool followed = pid == ps->follow_pid || (same && p->followed);
 
 	p = begin(ps, pid, comm);
 	if (p) {
@@ -229,8 +232,11 @@ static void fork_one(struct procs *ps, const struct proc_event *e)
 {
 	struct proc *parent, *p = procs_find(ps, e->pid);
 
-	if (e->pid == e->parent_pid)
+	if (e->pid == e->parent_pid) {
+		if (p && e->t_ns >= p->start_ns)
+			p->threaded = true;
 		return;
+	}
 	parent = procs_find(ps, e->parent_pid);
 	/* Not in order: the pid has been used again since. */
 	if (p && e->t_ns < p->start_ns)
@@ -302,6 +308,19 @@ void procs_event(struct procs *ps, const struct proc_event *e)
 	}
 }
 
+void procs_on_sweep(struct procs *ps, bool (*lives)(void *arg, uint32_t pid), void *arg)
+{
+	ps->lives = lives;
+	ps->lives_arg = arg;
+}
+
+static bool is_over(const struct procs *ps, const struct proc *p, uint64_t before_ns)
+{
+	if (!p->exited || p->touched_ns >= before_ns)
+		return false;
+	return !p->threaded || !ps->lives || !ps->lives(ps->lives_arg, p->pid);
+}
+
 void procs_sweep(struct procs *ps, uint64_t before_ns)
 {
 	for (size_t b = 0; b < BUCKETS; b++) {
@@ -311,7 +330,7 @@ void procs_sweep(struct procs *ps, uint64_t before_ns)
 			uint32_t at = *link;
 			struct proc *p = &ps->proc[at];
 
-			if (!p->exited || p->touched_ns >= before_ns) {
+			if (!is_over(ps, p, before_ns)) {
 				link = &p->next;
 				continue;
 			}

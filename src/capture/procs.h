@@ -12,7 +12,8 @@
  * A fork shares its parent's mappings until one of the two maps something; exec clears them; a new
  * mapping cuts what it overlays (nobody tells of munmap). A process that ended is kept until
  * procs_sweep() finds it unused, since samples of it may still come. A pid that is used again is a
- * new process.
+ * new process. Of one with several threads the main thread may end before the others: whether all
+ * of it ended, procs_sweep() asks whoever knows.
  *
  * Sizes are bounded; what is too much is not taken in, and counted.
  *
@@ -36,7 +37,8 @@ struct proc {
 	uint64_t known_ns;   /* /proc was read then; what happened before is in there */
 	uint32_t generation; /* changes with its mappings */
 	struct maps *maps;
-	bool exited;
+	bool threaded;	     /* it had more than one thread */
+	bool exited;	     /* its main thread did */
 	uint64_t touched_ns; /* its end, or the last sample */
 
 	uint32_t id; /* on the wire; 0 after fork, exec and a new name */
@@ -91,7 +93,12 @@ uint32_t *procs_mappings_number(struct proc *p);
 void procs_on_forget(struct procs *ps, void (*fn)(void *arg, uint32_t number, uint32_t n),
 		     void *arg);
 
-/* Forgets the processes that ended and have had no sample since `before_ns`. */
+/*
+ * Forgets the processes that ended and have had no sample since `before_ns`. Of those that had
+ * several threads, `lives` says whether any of them is there yet: where it says no, the process is
+ * forgotten.
+ */
+void procs_on_sweep(struct procs *ps, bool (*lives)(void *arg, uint32_t pid), void *arg);
 void procs_sweep(struct procs *ps, uint64_t before_ns);
 
 /* How many processes and mappings were refused. */

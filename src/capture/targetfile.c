@@ -11,6 +11,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "capture/procfs.h"
+
 /* An O_PATH descriptor disturbs nothing, neither a FIFO nor a tape. */
 static int look(int root, const char *path, uint64_t flags)
 {
@@ -49,8 +51,8 @@ int targetfile_open_mapped(uint32_t pid, uint64_t start, uint64_t end)
 	struct stat st;
 	int seen;
 
-	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", pid, (unsigned long long)start,
-		 (unsigned long long)end);
+	snprintf(path, sizeof(path), "/proc/%u/map_files/%llx-%llx", procfs_thread(pid),
+		 (unsigned long long)start, (unsigned long long)end);
 	seen = open(path, O_PATH | O_CLOEXEC);
 	return seen < 0 ? -errno : take_regular(seen, &st);
 }
@@ -60,7 +62,7 @@ static int open_root(uint32_t pid)
 	char path[64];
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%u/root", pid);
+	snprintf(path, sizeof(path), "/proc/%u/root", procfs_thread(pid));
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	return fd < 0 ? -errno : fd;
 }

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "capture/arena.h"
+#include "capture/procfs.h"
 #include "capture/wire.h"
 #include "profile/unwind_table.h"
 
@@ -74,6 +75,18 @@ static void retire_mappings(void *arg, uint32_t number, uint32_t n)
 	retire(arg, AT(number), n * WORDS_OF(struct unwind_mapping));
 }
 
+/* Those with one thread were dropped when it ended. */
+static bool lives(void *arg, uint32_t pid)
+{
+	struct unwinder *u = arg;
+	struct procfs_process p;
+
+	if (!procfs_read(pid, &p) && !p.is_ending)
+		return true;
+	sampler_drop_process(u->sampler, pid);
+	return false;
+}
+
 struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *out,
 				 size_t max_bytes)
 {
@@ -87,6 +100,7 @@ struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, str
 	u->arena.max_segments = max_bytes / (UNWIND_SEGMENT_WORDS * sizeof(uint32_t));
 	u->procs = procs_create();
 	procs_on_forget(u->procs, retire_mappings, u);
+	procs_on_sweep(u->procs, lives, u);
 	u->n_rules = 1; /* 0: none */
 	sampler_modules(s)[0].kind = UNWIND_MODULE_POINTERS;
 	return u;
@@ -418,17 +432,18 @@ static uint32_t write_mappings(struct unwinder *u, const struct mapping *m, size
 
 static void tell_kernel(struct unwinder *u, struct proc *p)
 {
+	bool ended = p->exited && !p->threaded;
 	uint32_t *number = procs_mappings_number(p), at;
 	struct unwind_process entry;
 	size_t n;
 	const struct mapping *m = procs_mappings(p, &n);
 
-	if (u->follows && !p->followed && !p->exited) {
+	if (u->follows && !p->followed && !ended) {
 		entry = (struct unwind_process){0};
 		sampler_set_process(u->sampler, p->pid, &entry);
 		return;
 	}
-	if (!n || n > UNWIND_MAPPINGS_MAX || p->exited) {
+	if (!n || n > UNWIND_MAPPINGS_MAX || ended) {
 		sampler_drop_process(u->sampler, p->pid);
 		return;
 	}

@@ -11,6 +11,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "profile/unwind_table.h"
+#include "symbols/debugframe.h"
 #include "symbols/ehframe.h"
 
 #define RA 16 /* DWARF number of the return address */
@@ -27,6 +28,7 @@ struct load {
 
 struct function {
 	uint64_t start, size;
+	bool by_debug; /* its rules are in .debug_frame */
 };
 
 /* From here on, up to the next row. */
@@ -38,6 +40,7 @@ struct row {
 struct builder {
 	Elf *elf;
 	Dwarf_CFI *cfi;
+	struct debugframe debug;
 	struct load *load;
 	size_t n_loads;
 	struct function *function;
@@ -239,7 +242,8 @@ static void add_gap(struct builder *b, const struct load *l, uint64_t from, uint
 		add_row(b, from - l->vaddr + l->offset, 0);
 }
 
-static void add_function(struct builder *b, const struct load *l, uint64_t from, uint64_t to)
+static void add_function(struct builder *b, const struct load *l, Dwarf_CFI *cfi, uint64_t from,
+			 uint64_t to)
 {
 	while (from < to && b->n_rows < UNWIND_TABLE_ROWS_MAX) {
 		Dwarf_Frame *frame;
@@ -247,7 +251,7 @@ static void add_function(struct builder *b, const struct load *l, uint64_t from,
 		struct unwind_rule rule = {.cfa = UNWIND_UNKNOWN};
 		bool is_signal;
 
-		if (!dwarf_cfi_addrframe(b->cfi, from, &frame)) {
+		if (!dwarf_cfi_addrframe(cfi, from, &frame)) {
 			rule = make_rule(frame);
 			dwarf_frame_info(frame, &start, &end, &is_signal);
 			free(frame);
@@ -270,7 +274,7 @@ static void add_load(struct builder *b, const struct load *l, size_t *next)
 			continue;
 		if (start > at)
 			add_gap(b, l, at, start);
-		add_function(b, l, start, stop);
+		add_function(b, l, f->by_debug ? b->debug.cfi : b->cfi, start, stop);
 		at = stop;
 	}
 	if (end - at >= POINTER_GAP)
@@ -284,7 +288,9 @@ static int by_start(const void *a, const void *b)
 {
 	const struct function *x = a, *y = b;
 
-	return (x->start > y->start) - (x->start < y->start);
+	if (x->start != y->start)
+		return x->start > y->start ? 1 : -1;
+	return x->by_debug - y->by_debug;
 }
 
 static int by_vaddr(const void *a, const void *b)
@@ -404,15 +410,23 @@ static int read_loads(struct builder *b)
 	return b->n_loads ? 0 : -ENODATA;
 }
 
-static void take_function(void *arg, uint64_t start, uint64_t size)
+static void add_range(struct builder *b, uint64_t start, uint64_t size, bool by_debug)
 {
-	struct builder *b = arg;
-
 	if (!start || start + size < start)
 		return;
 	b->function =
 	    xgrow(b->function, &b->cap_functions, b->n_functions + 1, sizeof(*b->function));
-	b->function[b->n_functions++] = (struct function){start, size};
+	b->function[b->n_functions++] = (struct function){start, size, by_debug};
+}
+
+static void take_function(void *arg, uint64_t start, uint64_t size)
+{
+	add_range(arg, start, size, false);
+}
+
+static void take_debug_function(void *arg, uint64_t start, uint64_t size)
+{
+	add_range(arg, start, size, true);
 }
 
 static void read_functions(struct builder *b, const uint8_t *ident)
@@ -453,6 +467,8 @@ static int read_file(struct builder *b, int fd)
 	b->cfi = b->n_functions ? dwarf_getcfi_elf(b->elf) : NULL;
 	if (!b->cfi)
 		b->n_functions = 0;
+	if (!debugframe_init(&b->debug, b->elf))
+		debugframe_each(ehdr.e_ident, b->debug.data, take_debug_function, b);
 	return 0;
 }
 
@@ -467,6 +483,7 @@ int cfi_table(int fd, struct strbuf *table_ret)
 	}
 	if (b.cfi)
 		dwarf_cfi_end(b.cfi);
+	debugframe_deinit(&b.debug);
 	elf_end(b.elf);
 	free(b.load);
 	free(b.function);

@@ -4,13 +4,14 @@
 #include "base/strbuf.h"
 
 /*
- * The unwinding rules of an x86-64 ELF file (.eh_frame), as the table that profile/unwind_table.h
- * describes: what dwarf_cfi_addrframe() says of every place, with neighbours of one rule joined.
- * Rules that the table cannot express are UNWIND_UNKNOWN.
+ * The unwinding rules of an x86-64 ELF file (.eh_frame, and .debug_frame where that has none), as
+ * the table that profile/unwind_table.h describes: what dwarf_cfi_addrframe() says of every place,
+ * with neighbours of one rule joined. Rules that the table cannot express are UNWIND_UNKNOWN.
  *
  * Code that no rule covers: small gaps between functions belong to the function before them (they
  * are padding, where nothing runs); gaps of 64 KB and more are taken for the work of a compiler
- * that keeps frame pointers and writes no rules (Go, the builtins of V8); others have no rule.
+ * that keeps frame pointers and writes no rules (Go without its DWARF, the builtins of V8); others
+ * have no rule.
  *
  * The file is hostile, as for symbols/elf.h, and this runs where that runs.
  */

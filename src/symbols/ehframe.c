@@ -58,7 +58,7 @@ struct frames {
 	const uint8_t *ident;
 	Elf_Data *data;
 	uint64_t addr;
-	bool is_64;
+	bool is_64, is_eh;
 	Dwarf_Off cie;
 	uint8_t encoding;
 };
@@ -80,7 +80,7 @@ static bool read_fde(struct frames *f, const Dwarf_FDE *fde, uint64_t *start, ui
 	size_t n;
 
 	if (fde->CIE_pointer != f->cie &&
-	    (dwarf_next_cfi(f->ident, f->data, true, fde->CIE_pointer, &next, &cie) ||
+	    (dwarf_next_cfi(f->ident, f->data, f->is_eh, fde->CIE_pointer, &next, &cie) ||
 	     !take_cie(f, fde->CIE_pointer, &cie)))
 		return false;
 	n = get_pointer(p, fde->end, f->encoding, f->is_64,
@@ -88,27 +88,42 @@ static bool read_fde(struct frames *f, const Dwarf_FDE *fde, uint64_t *start, ui
 	return n && get_pointer(p + n, fde->end, f->encoding & 0x0f, f->is_64, 0, size);
 }
 
-void ehframe_each(const uint8_t *ident, Elf_Data *data, uint64_t addr, ehframe_fn *fn, void *arg)
+static void each(struct frames f, ehframe_fn *fn, void *arg)
 {
-	struct frames f = {.ident = ident,
-			   .data = data,
-			   .addr = addr,
-			   .is_64 = ident[EI_CLASS] == ELFCLASS64,
-			   .cie = DW_CIE_ID_64};
 	Dwarf_Off offset = 0, next = 0;
 	Dwarf_CFI_Entry entry;
 	uint64_t start, size;
 
 	/* Numbers in here are not swapped by libelf. */
-	if (!data->d_buf ||
-	    (ident[EI_DATA] == ELFDATA2LSB) != (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__))
+	if (!f.data->d_buf ||
+	    (f.ident[EI_DATA] == ELFDATA2LSB) != (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__))
 		return;
 	for (int err;; offset = next) {
-		err = dwarf_next_cfi(f.ident, f.data, true, offset, &next, &entry);
+		err = dwarf_next_cfi(f.ident, f.data, f.is_eh, offset, &next, &entry);
 		if (err > 0 || next <= offset)
 			break;
 		if (!err && !take_cie(&f, offset, &entry) &&
 		    read_fde(&f, &entry.fde, &start, &size) && size)
 			fn(arg, start, size);
 	}
+}
+
+void ehframe_each(const uint8_t *ident, Elf_Data *data, uint64_t addr, ehframe_fn *fn, void *arg)
+{
+	each((struct frames){.ident = ident,
+			     .data = data,
+			     .addr = addr,
+			     .is_64 = ident[EI_CLASS] == ELFCLASS64,
+			     .is_eh = true,
+			     .cie = DW_CIE_ID_64},
+	     fn, arg);
+}
+
+void debugframe_each(const uint8_t *ident, Elf_Data *data, ehframe_fn *fn, void *arg)
+{
+	each((struct frames){.ident = ident,
+			     .data = data,
+			     .is_64 = ident[EI_CLASS] == ELFCLASS64,
+			     .cie = DW_CIE_ID_64},
+	     fn, arg);
 }

@@ -2,36 +2,24 @@
 # The kernel's unwinding by tables against libdw's unwinding of a copy of the same stack
 # (tests/tools/unwind_check.c), on Debian's programs and on known chains. It also sees what a copy
 # would mend: the tables alone have to do what libdw does.
+. tests/bpf/lib
+may_record 'agreement with libdw' root x86_64
 uc=$O/tests/tools/unwind_check
-src=$PWD/tests/bpf/chains.c
-big=$PWD/tests/unit/test_options.c
-flags="-iquote $PWD -iquote $PWD/src -D_GNU_SOURCE -w"
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' INT TERM
-cd "$tmp" || exit 1
-n=0
-
-if [ "$(id -u)" != 0 ] || [ "$(uname -m)" != x86_64 ] || ! "$FLAMELAPSE" record -q -F 99 -o x.folded -- sleep 0.1 2> err &&
-	! grep -q 'nothing was sampled' err; then
-	echo "ok 1 - agreement with libdw # skip not permitted here: $(head -n 1 err)"
-	exit 0
-fi
+src=$root/tests/bpf/chains.c
+big=$root/tests/unit/test_options.c
+flags="-iquote $root -iquote $root/src -D_GNU_SOURCE -w"
 
 agree() { # NAME COMMAND…
 	name=$1
 	shift
-	n=$((n + 1))
 	if ! command -v "$1" > /dev/null; then
-		echo "ok $n - $name # skip not installed"
+		skip "$name" 'not installed'
 		return
 	fi
 	"$uc" -F 999 "$@" > out 2> err
 	status=$?
 	grep -a '^differ\|^  ' out | cut -c1-300 | sed 's/^/# /'
-	line=$(grep -a ' copied; ' out)
-	[ $status = 0 ] || { echo "# status $status"; cat err >&2; printf 'not '; }
-	echo "ok $n - $name: $line"
+	judge $status "$name: $(grep -a ' copied; ' out)"
 }
 
 agree python3 /usr/bin/python3 -c '
@@ -54,4 +42,4 @@ if command -v clang > /dev/null; then agree clang sh clang.sh; else agree clang 
 gcc -O2 -fomit-frame-pointer -w -DLIBRARY='""' -o chains "$src" -pthread
 for m in plain alloca large realign deep200 deep300 qsort alarm raise trap thread vfork vdso exec; do echo "./chains $m 0.12"; done > chains.sh
 agree 'known chains' sh chains.sh
-echo "1..$n"
+done_testing

@@ -1,74 +1,38 @@
 #!/bin/sh
 # The collector alone, on real samples: each option against a workload of known shape, and the
 # account of every snapshot.
+. tests/bpf/lib
 dump=$O/tests/tools/capture_dump
 spin=$O/tests/bpf/spin
-tmp=$(mktemp -d)
-n=0
-pids=
 cg=$tmp/cgroup2
 pin=/sys/fs/bpf/flamelapse-test-$$
-
-clean() {
-	for p in $pids; do kill -9 "$p" 2> /dev/null; done
-	wait 2> /dev/null
+undo() {
 	rmdir "$cg"/fl-$$/a/b "$cg"/fl-$$/a "$cg"/fl-$$ 2> /dev/null
 	mountpoint -q "$cg" && umount "$cg"
-	rm -rf "$tmp" "$pin" "$pin-2"
+	rm -rf "$pin" "$pin-2"
 }
-trap clean EXIT
-trap 'exit 1' INT TERM
+explain() { grep -v ^stack out | tail -n 20; cat err; }
+may_record sampling root
 
-if [ "$(id -u)" != 0 ] || ! "$dump" -F 49 0.1 > "$tmp/out" 2> "$tmp/err"; then
-	echo "ok 1 - sampling # skip not permitted here: $(head -n 1 "$tmp/err")"
-	exit 0
-fi
-
-check() { # NAME CLAIM…
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		grep -v ^stack "$tmp/out" | tail -n 20 >&2
-		cat "$tmp/err" >&2
-	fi
-}
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # skip $2"
-}
-# A workload in the background; its pid is in $p. Sleeps until it is past exec.
-go() {
-	"$@" > /dev/null 2>&1 &
-	p=$!
-	pids="$pids $p"
-	sleep 0.1
-}
-stop() {
-	for q in "$@"; do kill -9 "$q" 2> /dev/null; wait "$q" 2> /dev/null; done
-}
 # Runs the collector. Every snapshot of every run must balance.
 run() {
-	timeout 20 "$dump" "$@" > "$tmp/out" 2> "$tmp/err"
+	timeout 20 "$dump" "$@" > out 2> err
 	status=$?
-	grep -q '^snapshot' "$tmp/out" && grep '^snapshot' "$tmp/out" | grep -qv 'exact=1$' &&
+	grep -q '^snapshot' out && grep '^snapshot' out | grep -qv 'exact=1$' &&
 		check "each account of '$*' is exact" false
 	return $status
 }
-has() { grep -q "$@" "$tmp/out"; }
-hasnt() { ! grep -q "$@" "$tmp/out"; }
-says() { grep -q "$@" "$tmp/err"; }
+has() { grep -q "$@" out; }
+hasnt() { ! grep -q "$@" out; }
+says() { grep -q "$@" err; }
 fails() { # STATUS
-	[ "$status" = "$1" ] && [ "$(wc -l < "$tmp/err")" = 1 ] && has "failed status=$1" && hasnt ^snapshot
+	[ "$status" = "$1" ] && [ "$(wc -l < err)" = 1 ] && has "failed status=$1" && hasnt ^snapshot
 }
 # The sum of a field of all snapshots.
-sum() { awk -v f="$1" '/^snapshot/ { for (i = 2; i <= NF; i++) { split($i, a, "="); if (a[1] == f) s += a[2] } } END { print s + 0 }' "$tmp/out"; }
+sum() { awk -v f="$1" '/^snapshot/ { for (i = 2; i <= NF; i++) { split($i, a, "="); if (a[1] == f) s += a[2] } } END { print s + 0 }' out; }
 # Samples of a process, by pid: all, or those whose stack line matches.
 of() { awk -v pid="$1" -v like="${2:-.}" '/^process/ { split($2, i, "="); split($3, p, "="); if (p[2] == pid) mine[i[2]] = 1 }
-	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]] && $0 ~ like) s += c[2] } END { print s + 0 }' "$tmp/out"; }
+	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]] && $0 ~ like) s += c[2] } END { print s + 0 }' out; }
 only() { [ "$(of "$1")" -gt 0 ] && [ "$(of "$1")" = "$(sum taken)" ] && [ "$(sum filtered)" -gt 0 ]; }
 
 go "$spin" 30; a=$p
@@ -79,10 +43,10 @@ run -F 199 -i 100 1
 check "cuts are exact" awk '/^started/ { split($NF, a, "="); start = a[2] }
 	/^snapshot/ { split($2, m, "="); split($3, l, "="); d = m[2] - start - k++ * 100000000
 		if (d > 512 || d < -512 || (last != "" && last > 100000512)) bad = 1; if (l[2] < 99999488) short++; last = l[2] }
-	END { exit bad || k < 4 || short > 1 }' "$tmp/out"
+	END { exit bad || k < 4 || short > 1 }' out
 check "nothing is lost, late or beyond bounds" has '^ended.*sideband_lost=0 late=0 beyond=0'
 check "expected in snapshots is all that was expected" has "^ended expected=$(sum expected) "
-check "the first 300 ms have samples" awk '/^snapshot/ && k++ < 3 { split($7, t, "="); split($6, e, "="); s += e[2] + t[2] } END { exit s == 0 }' "$tmp/out"
+check "the first 300 ms have samples" awk '/^snapshot/ && k++ < 3 { split($7, t, "="); split($6, e, "="); s += e[2] + t[2] } END { exit s == 0 }' out
 
 # --- shares of a known chain ---
 run -p $a -F 999 2.5
@@ -97,10 +61,10 @@ share() { awk -v n1="$1" -v s1="$2" -v l1="$3" -v n2="$4" -v s2="$5" -v l2="$6" 
 		if (in_it(f[1], s1, l1) && !in_it(f[2], s2, l2)) x[n1] += c[2]
 		if (in_it(f[1], s2, l2) && !in_it(f[2], s1, l1)) x[n2] += c[2] }
 	END { inner = x["spin_innerspin_outer"]; outer = x["spin_outer"]; all = inner + outer
-		print inner, outer > "/dev/stderr"; exit !(all > 100 && inner > 0.62 * all && inner < 0.88 * all) }' "$tmp/out"; }
+		print inner, outer > "/dev/stderr"; exit !(all > 100 && inner > 0.62 * all && inner < 0.88 * all) }' out; }
 check "a known chain has its known shares" share "$@"
 check "stacks end where main returns to in libc" awk '/^module/ && /libc\.so/ { split($2, i, "="); libc = i[2] }
-	/^stack/ { all++; k = split($6, f, ";"); if (f[k] ~ "^" libc "\\+") ok++ } END { exit !(all && ok > 0.9 * all) }' "$tmp/out"
+	/^stack/ { all++; k = split($6, f, ";"); if (f[k] ~ "^" libc "\\+") ok++ } END { exit !(all && ok > 0.9 * all) }' out
 
 # --- filters ---
 check "-p: only that process" only $a
@@ -128,7 +92,7 @@ check "-C: one that is not there" fails 1
 
 # --- rates: CPU 0 is busy, so that its ticks come ---
 run -C 0 -F 100 1; low=$(sum expected)
-check "-F: undelivered is known, and small" awk '/^ended/ { split($2, e, "="); split($3, u, "="); exit !(u[2] >= 0 && u[2] <= 0.2 * e[2] + 2) }' "$tmp/out"
+check "-F: undelivered is known, and small" awk '/^ended/ { split($2, e, "="); split($3, u, "="); exit !(u[2] >= 0 && u[2] <= 0.2 * e[2] + 2) }' out
 run -C 0 -F 400 1; high=$(sum expected)
 check "-F: four times the rate ($low, $high)" [ $high -gt $((low * 3)) -a $high -lt $((low * 5)) ]
 run -C 0 -c 2500000 1; period=$(sum expected)
@@ -145,7 +109,7 @@ run -e -F 99 0.3
 if has '^started fell_back=0'; then
 	skip "-e cycles falls back" "this machine has cycles"
 else
-	check "-e cycles falls back with one line" [ "$(wc -l < "$tmp/err")" = 1 -a -n "$(grep '^snapshot' "$tmp/out")" ]
+	check "-e cycles falls back with one line" [ "$(wc -l < err)" = 1 -a -n "$(grep '^snapshot' out)" ]
 fi
 stop $a
 
@@ -196,7 +160,6 @@ if mountpoint -q "$cg" && mkdir -p "$cg/fl-$$/a/b"; then
 	rmdir "$cg/fl-$$/c"
 	bpftool map create "$pin" type hash key 8 value 8 entries 4 name fl_test
 	id=$(stat -c %i "$cg/fl-$$/a/b")
-	hex() { for i in 0 8 16 24 32 40 48 56; do printf '%d ' $((($1 >> i) & 255)); done; }
 	bpftool map update pinned "$pin" key $(hex "$id") value 1 0 0 0 0 0 0 0
 	run -G "$pin" -F 199 0.5
 	check "--cgroupmap: the cgroups in it" only $a
@@ -233,7 +196,7 @@ check "--stack-storage-size" [ "$(sum stack_storage)" -gt 0 -a "$(sum hash_stora
 # --- a command and what it forks; $b still runs beside it ---
 run -F 299 10 -- "$spin" fork 0.6
 check "a command: its grandchild is sampled" awk '/^process .*comm=spin$/ { split($2, i, "="); mine[i[2]] = 1 }
-	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]]) s += c[2] } END { exit !s }' "$tmp/out"
+	/^stack/ { split($2, i, "="); split($4, c, "="); if (mine[i[2]]) s += c[2] } END { exit !s }' out
 check "a command: nothing else" [ "$(of $b)" = 0 ]
 check "a command: its status, and no rate" has '^ended.*undelivered=-1 status=768'
 run -A -F 299 10 -- "$spin" 0.5
@@ -242,10 +205,10 @@ check "a command with --all-cpus: its status" has '^ended.*status=768'
 run 1 -- /nonexistent/command
 check "a command that is not there" fails 1
 check "a command: the error" has 'errno=2'
-run -F 99 0.3 -- sh -c 'trap "" TERM; sleep 20 & echo $! > '"$tmp/left"'; wait'
-check "a command that outlasts us is left alone" kill -0 "$(cat "$tmp/left")"
+run -F 99 0.3 -- sh -c 'trap "" TERM; sleep 20 & echo $! > left; wait'
+check "a command that outlasts us is left alone" kill -0 "$(cat left)"
 check "and its status is not known" has '^ended.*status=-1'
-kill -9 "$(cat "$tmp/left")"
+kill -9 "$(cat left)"
 # By whoever runs the tests, and by timeout, which gives some of them back.
 ignored=$(timeout 20 grep '^SigIgn' /proc/self/status)
 SUDO_UID=65534 SUDO_GID=65534 run -F 99 5 -- sh -c 'id -u > /dev/null; grep -q "^Uid:.65534" /proc/self/status && grep -q "^CapEff:.0*$" /proc/self/status && grep -q "^'"$ignored"'" /proc/self/status'
@@ -256,7 +219,7 @@ stop $b
 run -F 999 10 -- "$spin" short 15
 check "short-lived processes have their mappings" awk '/^process .*new=1 comm=spin$/ { k++; split($2, i, "="); mine[i[2]] = 1 }
 	/^stack/ { split($2, i, "="); split($3, f, "="); split($4, c, "="); if (mine[i[2]]) { all += c[2]; if (int(f[2] / 4) % 2) broken += c[2] } }
-	END { exit !(k >= 5 && all > 20 && broken < 0.1 * all) }' "$tmp/out"
+	END { exit !(k >= 5 && all > 20 && broken < 0.1 * all) }' out
 run -F 499 10 -- sh -c 'i=0; while [ $i -lt 600 ]; do /bin/true; i=$((i + 1)); done'
 check "processes shorter than a period are sampled" [ "$(sum taken)" -gt 60 ]
 go "$spin" jit 30; a=$p
@@ -272,21 +235,21 @@ run -p $a -F 199 0.4
 check "a deleted program is still opened" has "^module .*kind=1 .*file=1 path=$tmp/gone\$"
 stop $a
 if unshare -pf --mount-proc true 2> /dev/null; then
-	unshare -pf --mount-proc sh -c "'$spin' 1 & sleep 0.1; exec '$dump' -p \$! -F 199 0.5" > "$tmp/out" 2> "$tmp/err"
+	unshare -pf --mount-proc sh -c "'$spin' 1 & sleep 0.1; exec '$dump' -p \$! -F 199 0.5" > out 2> err
 	check "inside a PID namespace" [ "$(sum taken)" -gt 0 -a "$(sum filtered)" -gt 0 ]
-	check "pids are those of the namespace" awk '/^process/ { split($3, p, "="); if (p[2] > 20) bad = 1; k++ } END { exit bad || !k }' "$tmp/out"
+	check "pids are those of the namespace" awk '/^process/ { split($3, p, "="); if (p[2] > 20) bad = 1; k++ } END { exit bad || !k }' out
 else
 	skip "inside a PID namespace" "none can be made"
 fi
 
 # --- the end ---
-"$dump" -F 99 20 > "$tmp/out" 2> "$tmp/err" &
+"$dump" -F 99 20 > out 2> err &
 main=$!
 for i in 1 2 3 4 5 6 7 8 9 10; do
 	sleep 0.1
 	has '^started' && break
 done
-collector=$(sed -n 's/^collector pid=//p' "$tmp/out")
+collector=$(sed -n 's/^collector pid=//p' out)
 check "there is a collector" kill -0 "$collector"
 check "it keeps only the capabilities of sampling" grep -qE "^CapEff:.000001c400080004$" "/proc/$collector/status"
 kill -9 $main
@@ -296,10 +259,10 @@ for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 	sleep 0.1
 done
 check "main killed: no process is left behind" [ ! -e "/proc/$collector" ]
-"$dump" -q -F 99 20 > "$tmp/out" 2> "$tmp/err" &
+"$dump" -q -F 99 20 > out 2> err &
 main=$!
 sleep 0.5
-kill -9 "$(sed -n 's/^collector pid=//p' "$tmp/out")"
+kill -9 "$(sed -n 's/^collector pid=//p' out)"
 wait $main
 check "collector killed: main sees the end" [ $? = 1 ]
-echo "1..$n"
+done_testing

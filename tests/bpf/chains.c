@@ -3,6 +3,7 @@
  * several compilers, without frame pointers, and names here what it expects there.
  *
  *	chains MODE SECONDS	MODE: a name of the table below, or "all" of them
+ *	chains headless SECONDS	a thread works on when the main thread has ended
  *	chains memfd SECONDS	mode_plain() in a copy of the program that never had a name
  *	chains split N		N rounds of equal work: 5 in half(), 3 in third(), 2 in fifth()
  *
@@ -22,6 +23,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/sendfile.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -287,6 +289,25 @@ FN void mode_thread(void)
 		pthread_join(t[i], NULL);
 }
 
+FN void *in_heir(void *arg)
+{
+	const struct timespec while_it_ends = {.tv_nsec = 100000000};
+
+	prctl(PR_SET_NAME, "heir");
+	nanosleep(&while_it_ends, NULL);
+	while (goes_on())
+		plain_a();
+	return arg;
+}
+
+FN void mode_headless(void)
+{
+	pthread_t t;
+
+	if (!pthread_create(&t, NULL, in_heir, NULL))
+		pthread_exit(NULL);
+}
+
 /* The child has all to itself, and its own CPU time. */
 FN void mode_vfork(void)
 {
@@ -421,15 +442,16 @@ static const struct {
 	const char *name;
 	void (*run)(void);
 } modes[] = {
-    {"plain", mode_plain},     {"alloca", mode_alloca},	  {"large", mode_large},
-    {"realign", mode_realign}, {"deep200", mode_deep200}, {"deep300", mode_deep300},
-    {"qsort", mode_qsort},     {"alarm", mode_alarm},	  {"raise", mode_raise},
-    {"trap", mode_trap},       {"thread", mode_thread},	  {"vfork", mode_vfork},
-    {"vdso", mode_vdso},       {"dlopen", mode_dlopen},	  {"exec", mode_exec},
-    {"exec1", mode_exec1},     {"exec2", mode_exec2},	  {"memfd", mode_memfd},
+    {"plain", mode_plain},	 {"alloca", mode_alloca},   {"large", mode_large},
+    {"realign", mode_realign},	 {"deep200", mode_deep200}, {"deep300", mode_deep300},
+    {"qsort", mode_qsort},	 {"alarm", mode_alarm},	    {"raise", mode_raise},
+    {"trap", mode_trap},	 {"thread", mode_thread},   {"vfork", mode_vfork},
+    {"vdso", mode_vdso},	 {"dlopen", mode_dlopen},   {"exec", mode_exec},
+    {"exec1", mode_exec1},	 {"exec2", mode_exec2},	    {"memfd", mode_memfd},
+    {"headless", mode_headless},
 };
 
-#define N_ALL (sizeof(modes) / sizeof(modes[0]) - 3)
+#define N_ALL (sizeof(modes) / sizeof(modes[0]) - 4)
 
 int main(int argc, char **argv)
 {

@@ -1,31 +1,9 @@
 #!/bin/sh
 # `flamelapse events`: a line for each sample, in three forms, and none missing without a word.
+. tests/bpf/lib
+may_record events
 spin=$O/tests/bpf/spin
-tmp=$(mktemp -d)
-n=0
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' INT TERM
-cd "$tmp" || exit 1
-
-timeout 20 "$FLAMELAPSE" events 0.1 > out 2> err
-case $? in
-4)
-	echo "ok 1 - events # skip not permitted here: $(head -n 1 err)"
-	exit 0
-	;;
-esac
-
-check() { # NAME CLAIM…
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		{ echo "--- $name (status $status)"; head -n 5 out; tail -n 5 err; } >&2
-	fi
-}
+explain() { head -n 5 out; tail -n 5 err; }
 run() {
 	timeout -k 5 60 "$FLAMELAPSE" events "$@" > out 2> err
 	status=$?
@@ -87,4 +65,4 @@ run -F 99 0.2 -p 999999999
 check 'a process that is not there' sh -c '[ $(wc -l < err) -le 2 ] && [ -s err ]'
 run --raw --json 1
 check 'two forms at once are refused' [ "$status" = 2 ]
-echo "1..$n"
+done_testing

@@ -1,52 +1,13 @@
 #!/bin/sh
 # Processes that do not wish us well: names that would steer a terminal or break a format, and perf
 # maps that are traps.
+. tests/bpf/lib
+may_record recording root
 spin=$O/tests/bpf/spin
-tmp=$(mktemp -d)
-n=0
-pids=
-clean() {
-	for p in $pids; do kill -9 "$p" 2> /dev/null; rm -rf "/tmp/perf-$p.map"; done
-	wait 2> /dev/null
-	rm -rf "$tmp"
-}
-trap clean EXIT
-trap 'exit 1' INT TERM
-cd "$tmp" || exit 1
-
-[ "$(id -u)" = 0 ] && "$FLAMELAPSE" record 0.1 -q -o probe.flame 2> err
-case $? in
-0 | 7) ;;
-*)
-	echo "ok 1 - recording # skip not permitted here: $(head -n 1 err)"
-	exit 0
-	;;
-esac
-
-check() { # NAME CLAIM…
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		tail -n 5 out err >&2
-	fi
-}
+undo() { for q in $pids; do rm -rf "/tmp/perf-$q.map"; done; }
 run() {
 	timeout -k 5 30 "$FLAMELAPSE" record 0.5 -F 199 -p "$p" -o x.flame -f > out 2> err
 	status=$?
-}
-go() { # PROGRAM WORD…
-	"$@" > /dev/null &
-	p=$!
-	pids="$pids $p"
-	sleep 0.2
-}
-stop() {
-	kill -9 $p
-	wait $p 2> /dev/null
 }
 esc=$(printf '\033') csi=$(printf '\302\233')
 
@@ -55,7 +16,7 @@ name() { # NAME SHOWN
 	ln -s "$spin" "./$1"
 	go "./$1" 60
 	run
-	stop
+	stop $p
 	shown=$2
 	check "'$shown': the sampled process" [ "$status" = 0 -a "$(cut -d ';' -f 1 out | sort -u)" = "$shown" ]
 	"$FLAMELAPSE" info x.flame > info.txt 2>&1
@@ -87,7 +48,7 @@ map() { # WHAT COMMAND…
 	run
 	check "a perf map that is $what: recorded all the same" [ "$status" = 0 -a -s out ]
 	check "a perf map that is $what: no names of it" sh -c '! grep -q made_at_run_time out'
-	stop
+	stop $p
 	rm -rf "$map"
 }
 replace() { rm "$map" && "$@" "$map"; }
@@ -102,5 +63,5 @@ map 'no text' longer
 go "$spin" jit 60
 run
 check "and a good one gives names" grep -q made_at_run_time out
-stop
-echo "1..$n"
+stop $p
+done_testing

@@ -1,39 +1,7 @@
 #!/bin/sh
 # Names in real recordings: separate debug files, inlined functions, lines, a kernel that hides.
-tmp=$(mktemp -d)
-n=0
-pids=
-
-clean() {
-	for p in $pids; do kill -9 "$p" 2> /dev/null; done
-	wait 2> /dev/null
-	rm -rf "$tmp"
-}
-trap clean EXIT
-trap 'exit 1' INT TERM
-cd "$tmp" || exit 1
-
-if [ "$(id -u)" != 0 ] || ! "$FLAMELAPSE" record 0.1 -q -o probe.flame 2> err; then
-	case $(cat err) in
-	*"nothing was sampled"*) ;;
-	*)
-		echo "ok 1 - recording # skip not permitted here: $(head -n 1 err)"
-		exit 0
-		;;
-	esac
-fi
-
-check() { # NAME CLAIM…
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		{ echo "--- $name"; tail -n 8 out err; } >&2
-	fi
-}
+. tests/bpf/lib
+may_record recording root
 run() { timeout -k 5 60 "$FLAMELAPSE" "$@" > out 2> err; }
 
 cat > chain.c << 'END'
@@ -67,10 +35,8 @@ dir=system/.build-id/$(echo "$id" | cut -c1-2)
 mkdir -p "$dir"
 cp chain.debug "$dir/$(echo "$id" | cut -c3-).debug"
 
-./bare > /dev/null &
-bare=$!
-pids="$pids $bare"
-sleep 0.2
+go ./bare
+bare=$p
 run record 1 -F 199 -p $bare -f -U
 check 'a stripped program: functions by their start' grep -q ';bare@0x[0-9a-f]* [0-9]*$' out
 run record 1 -F 199 -p $bare -o later.flame
@@ -101,16 +67,14 @@ check '--lines: in the name' grep -q ';main (chain.c:20);outer (chain.c:14) [0-9
 run record 1 -F 199 -p $bare -f -U -a --debug-files system --lines --inlines
 check 'both: lines of the calls and of the code' \
 	grep -q ';outer (chain.c:14);middle (chain.c:\(9\|10\))_\[i\];inner (chain.c:[45])_\[i\]' out
-kill $bare
+stop $bare
 
 objcopy --add-gnu-debuglink=chain.debug bare linked
-./linked > /dev/null &
-linked=$!
-pids="$pids $linked"
-sleep 0.2
+go ./linked
+linked=$p
 run record 1 -F 199 -p $linked -f -U
 check 'a debug file by .gnu_debuglink' grep -q ';main;outer [0-9]*$' out
-kill $linked
+stop $linked
 if [ -n "$(find /usr/lib/debug/.build-id -name "$(readelf -n "$(ldd chain |
 	sed -n 's/.*libc.so.6 => \([^ ]*\).*/\1/p')" | sed -n 's/.*Build ID: ..//p').debug" 2> /dev/null)" ]; then
 	check "the system's debug files: those of the C library" \
@@ -124,4 +88,4 @@ if unshare -m sh -c "mount --bind hidden /proc/kallsyms" 2> /dev/null; then
 		exec timeout -k 5 60 '$FLAMELAPSE' record 1 -F 199 -f -I" > out 2> err
 	check 'a kernel that hides its addresses: a line says so' grep -q kptr_restrict err
 fi
-echo "1..$n"
+done_testing

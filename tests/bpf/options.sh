@@ -2,47 +2,15 @@
 # Each option of `record`, through the whole program: a check that fails where the option is
 # ignored. What is compared was taken from processes, threads and CPUs that are known to be busy or
 # asleep, so that no check depends on what else the machine does.
+. tests/bpf/lib
+may_record recording root
 spin=$O/tests/bpf/spin
-tmp=$(mktemp -d)
-n=0
-pids=
 pin=/sys/fs/bpf/flamelapse-options-$$
 cg=$tmp/cgroup2
-
-clean() {
-	for p in $pids; do kill -9 "$p" 2> /dev/null; done
-	wait 2> /dev/null
+undo() {
 	rmdir "$cg/fl-$$/a" "$cg/fl-$$" 2> /dev/null
 	mountpoint -q "$cg" && umount "$cg"
-	rm -rf "$tmp" "$pin" "$pin-2"
-}
-trap clean EXIT
-trap 'exit 1' INT TERM
-cd "$tmp" || exit 1
-
-[ "$(id -u)" = 0 ] && "$FLAMELAPSE" record 0.1 -q -o probe.flame 2> err
-case $? in
-0 | 7) ;;
-*)
-	echo "ok 1 - recording # skip not permitted here: $(head -n 1 err)"
-	exit 0
-	;;
-esac
-
-check() { # NAME CLAIM…
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then
-		echo "ok $n - $name"
-	else
-		echo "not ok $n - $name"
-		{ echo "--- $name (status $status)"; tail -n 8 out err; } >&2
-	fi
-}
-skip() {
-	n=$((n + 1))
-	echo "ok $n - $1 # skip $2"
+	rm -rf "$pin" "$pin-2"
 }
 # Half a second in the recording x.flame, and folded text in out.
 run() {
@@ -50,29 +18,19 @@ run() {
 	timeout -k 5 30 "$FLAMELAPSE" record 0.5 -o x.flame -f "$@" > out 2> err
 	status=$?
 }
-sum() { sqlite3 x.flame "select ifnull(sum($1), 0) from snapshot"; }
 has() { grep -q "$@" out; }
 hasnt() { ! grep -q "$@" out; }
 only() { has "^$1;" && hasnt -v "^$1;" && [ "$(sum filtered)" -gt 0 ]; }
 both() { has "^$1;" && has "^$2;"; }
 at_least() { [ "$(($1))" -ge "$2" ]; }
-# A workload under a name of its own, in the background; its pid is in $p.
-go() { # NAME WORD…
-	name=$1
+go_as() { # NAME WORD…: a workload under a name of its own
+	ln -sf "$spin" "$1"
 	shift
-	ln -sf "$spin" "$name"
-	"$@" > /dev/null 2>&1 &
-	p=$!
-	pids="$pids $p"
-	sleep 0.2
+	go "$@"
 }
-stop() {
-	for q in "$@"; do kill -9 "$q" 2> /dev/null; wait "$q" 2> /dev/null; done
-}
-hex() { for i in 0 8 16 24 32 40 48 56; do printf '%d ' $((($1 >> i) & 255)); done; }
 
-go one taskset -c 0 ./one 300; a=$p
-go two taskset -c "$(($(nproc) > 1))" ./two 300; b=$p
+go_as one taskset -c 0 ./one 300; a=$p
+go_as two taskset -c "$(($(nproc) > 1))" ./two 300; b=$p
 
 run
 check "all processes, without a filter" both one two
@@ -107,7 +65,7 @@ check "--max-loss" [ $status = 6 ]
 run -p $a -q
 check "-q" [ ! -s err ]
 
-go asleep ./asleep asleep 300; c=$p
+go_as asleep ./asleep asleep 300; c=$p
 other=$(ls "/proc/$c/task" | grep -vx "$c")
 run -L "$other"
 check "-L" only asleep
@@ -115,7 +73,7 @@ run -L "$c"
 check "-L: not the thread that sleeps" [ $status = 7 -a "$(sum taken)" = 0 ]
 stop $c
 
-go calls ./calls syscalls 300; c=$p
+go_as calls ./calls syscalls 300; c=$p
 run -p $c -F 299 -a
 check "kernel and user frames, and -a" sh -c 'grep -q "^calls;.*;main;.*_\[k\]" out'
 run -p $c -F 299
@@ -142,7 +100,7 @@ if mountpoint -q "$cg" && mkdir -p "$cg/fl-$$/a" && echo $a > "$cg/fl-$$/a/cgrou
 else
 	skip "--cgroup, --cgroupmap" "no cgroup v2 can be mounted"
 fi
-go apart unshare -m --propagation unchanged ./apart 300; c=$p
+go_as apart unshare -m --propagation unchanged ./apart 300; c=$p
 bpftool map create "$pin-2" type hash key 8 value 8 entries 4 name fl_test &&
 	bpftool map update pinned "$pin-2" value 1 0 0 0 0 0 0 0 \
 		key $(hex "$(stat -L -c %i /proc/$c/ns/mnt)")
@@ -200,4 +158,4 @@ if [ $idle -le 20 ] && [ $kept = 0 ]; then
 else
 	check "-I: it is sampled" [ $kept -gt 0 ]
 fi
-echo "1..$n"
+done_testing

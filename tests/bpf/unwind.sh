@@ -2,36 +2,13 @@
 # Stacks against call chains that are known (tests/bpf/chains.c), by compiler, optimisation and way
 # of linking, without frame pointers. CHAINS_SECONDS: CPU time for each mode of each program (0.05).
 export LC_ALL=C
-src=$PWD/tests/bpf/chains.c
+. tests/bpf/lib
+may_record 'known chains' root x86_64
+src=$root/tests/bpf/chains.c
 spin=$O/tests/bpf/spin
-tmp=$(mktemp -d)
-trap 'rm -rf "$tmp"' EXIT
-trap 'exit 1' INT TERM
-cd "$tmp" || exit 1
-n=0
 seconds=${CHAINS_SECONDS:-0.05}
 rate=3999
 
-if [ "$(id -u)" != 0 ] || ! "$FLAMELAPSE" record -q -F 99 -o probe.folded -- sleep 0.1 2> err &&
-	! grep -q 'nothing was sampled' err; then
-	echo "ok 1 - known chains # skip not permitted here: $(head -n 1 err)"
-	exit 0
-fi
-if [ "$(uname -m)" != x86_64 ]; then
-	echo "ok 1 - known chains # skip no tables for this machine"
-	exit 0
-fi
-
-check() { # NAME CLAIM…
-	name=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok - $name"; else echo "not ok - $name"; fi
-}
-skip() {
-	n=$((n + 1))
-	echo "ok - $1 # skip $2"
-}
 record() { # OUT COMMAND…
 	local out=$1
 	shift
@@ -84,7 +61,7 @@ cat > tidy.awk << 'END'
 BEGIN {
 	ours = " main _start spin_leaf plain_a plain_b use by_alloca large_frame realigned" \
 	       " needs_registers recurse compare on_alarm busy on_raise in_thread call_library" \
-	       " on_trap at_first before_first lib_outer lib_inner half third fifth "
+	       " in_heir on_trap at_first before_first lib_outer lib_inner half third fifth "
 }
 function flush() {
 	if (times)
@@ -146,7 +123,7 @@ END {
 }
 END
 
-judge() { # FOLDED [WITHOUT]
+compare() { # FOLDED [WITHOUT]
 	awk -f tidy.awk "$1" > tidy
 	awk -v want="$(awk "BEGIN { print $rate * $seconds }")" -v without="$2" -f judge.awk expected tidy > wrong 2> all
 	sed 's/^/# /' wrong
@@ -162,7 +139,7 @@ try() { # NAME WITHOUT COMPILER FLAG…
 		return
 	fi
 	record x.folded ./chains all "$seconds"
-	judge x.folded $without
+	compare x.folded $without
 	check "$name: $(sed 's/all //' all) samples as they have to be" [ ! -s wrong ]
 }
 
@@ -184,7 +161,7 @@ for cc in gcc clang; do
 	) > $cc.tap &
 done
 wait
-cat gcc.tap clang.tap
+cat gcc.tap clang.tap | awk '/^(not )?ok / { sub(/ok [0-9]+/, "ok " ++k) } { print }'
 n=$(cat gcc.tap clang.tap | grep -c '^ok\|^not ok')
 
 # --- known shares ---
@@ -195,15 +172,15 @@ awk -F '\t' '/^[0-9]+\t_start \? \? main mode_split (half|third|fifth) spin_leaf
 	function far(x, p) { x = x / n - p; return x * x > 16 * p * (1 - p) / n }
 	END { printf "# %d samples: %.4f %.4f %.4f\n", n, s["half"] / n, s["third"] / n, s["fifth"] / n
 		exit n < 1000 || far(s["half"], 0.5) || far(s["third"], 0.3) || far(s["fifth"], 0.2) }' tidy
-check "shares of 50, 30 and 20 % are within 4 sigma" [ $? = 0 ]
+judge $? "shares of 50, 30 and 20 % are within 4 sigma"
 
 # --- where code can be ---
-only() { # EXPECTED: all but 3 % of the samples in the leaf, and enough of them
+only() { # EXPECTED [N]: all but 3 % of the samples in the leaf, and at least N of them (200)
 	awk -f tidy.awk x.folded > tidy
-	awk -F '\t' -v OFS='\t' -v want="$1" '{ sub(/^\? main /, "_start ? ? main ", $2) }
+	awk -F '\t' -v OFS='\t' -v want="$1" -v least="${2:-200}" '{ sub(/^\? main /, "_start ? ? main ", $2) }
 		/^[0-9]+\t\[truncated: (unwind table|process just)/ { next }
 		$2 ~ /spin_leaf$/ { all += $1; if ($2 == want) got += $1; else if ($2 !~ /^\[truncated/) bad = 1 }
-		END { exit bad || all < 200 || got < 0.97 * all }' tidy || { cat tidy >&2; return 1; }
+		END { exit bad || all < least || got < 0.97 * all }' tidy || { cat tidy >&2; return 1; }
 }
 plain='_start ? ? main mode_plain plain_a plain_b spin_leaf'
 cp chains gone
@@ -220,8 +197,31 @@ if unshare -pf true 2> /dev/null; then
 else
 	skip "a program in a PID namespace of its own" "none can be made"
 fi
+# The DWARF of programs without .eh_frame, as Go writes it.
+for z in none zlib; do
+	if gcc -O2 -g -gz=$z -fomit-frame-pointer -fno-asynchronous-unwind-tables -o debugframe "$src" \
+		-DLIBRARY='""' -pthread 2> err; then
+		record x.folded ./debugframe plain 0.4
+		check "rules in .debug_frame, compression $z" only "$plain"
+	else
+		skip "rules in .debug_frame, compression $z" 'it cannot be built'
+	fi
+done
+heir='? ? in_heir plain_a plain_b spin_leaf'
+of_process() { grep -q '^chains;.*;spin_leaf ' x.folded && ! grep ';spin_leaf ' x.folded | grep -v '^chains;'; }
+record x.folded ./chains headless 0.4
+check "a process whose main thread ended" only "$heir"
+check "a process whose main thread ended: named after it" of_process
+go ./chains headless 3
+while ! grep -q '^State:.Z' /proc/$p/status; do sleep 0.05; done
+"$FLAMELAPSE" record -q -F $rate -U -o x.folded -p $p 1 > out 2> err
+check "one that was so before" only "$heir" 20
+check "one that was so before: named after it" of_process
+"$FLAMELAPSE" record -q -F $rate -U -o x.folded -p $p --frame-pointers 0.2 > out 2> err
+check "one that was so before, by frame pointers: its code is known" grep -q ';spin_leaf ' x.folded
+stop $p
 # jit() is passed over, since what it calls has no frame; and tables may come late for the root.
 record x.folded "$spin" jit 0.5
 awk '/;made_at_run_time [0-9]+$/ { all += $NF; if (/^spin;([^;]*;)?([^;]*;)?[^;]*;main;(jit;)?made_at_run_time /) got += $NF } END { exit !(all > 200 && got > 0.97 * all) }' x.folded
-check "code made at run time, by frame pointers" [ $? = 0 ]
-echo "1..$n"
+judge $? "code made at run time, by frame pointers"
+done_testing

@@ -336,7 +336,7 @@ static void check_gaps(void)
 static struct row titles;
 static struct row last;	    /* the row that goes on until the next one, or the end */
 static uint64_t last_start; /* valid with has_last */
-static bool has_last, in_eh_frame;
+static bool has_last, in_frames;
 static struct cie *current; /* NULL: none known */
 static bool is_fde;
 static uint64_t fde_start, fde_end;
@@ -442,8 +442,9 @@ static void take_line(char *line)
 
 	if (!strncmp(line, "Contents of the ", 16)) {
 		end_entry();
-		in_eh_frame = !strncmp(line + 16, ".eh_frame section", 17);
-	} else if (!in_eh_frame) {
+		in_frames = !strncmp(line + 16, ".eh_frame section", 17) ||
+			    !strncmp(line + 16, ".debug_frame section", 20);
+	} else if (!in_frames) {
 		return;
 	} else if (fde) {
 		end_entry();

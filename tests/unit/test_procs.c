@@ -178,6 +178,43 @@ TEST(the_dead_stay_for_late_samples)
 	CHECK_EQ(procs_count(ps), 1);
 }
 
+static bool some_live(void *arg, uint32_t pid)
+{
+	return *(uint32_t *)arg == pid;
+}
+
+TEST(a_process_outlives_its_main_thread)
+{
+	uint32_t living = 1;
+
+	fresh();
+	procs_on_sweep(ps, some_live, &living);
+	procs_add(ps, 1, "a", false, 0);
+	procs_add(ps, 2, "b", false, 0);
+	map(1, 1, 0x1000, 0x2000, 0, 1);
+	event(PROC_FORK, 5, 1, 9, 1, "");
+	event(PROC_EXIT, 10, 1, 1, 0, "");
+	event(PROC_EXIT, 10, 2, 2, 0, "");
+	procs_sweep(ps, 100);
+	CHECK(procs_find(ps, 1) && !procs_find(ps, 2));
+	CHECK_EQ(at(1, 0x1000, NULL), 1);
+	living = 2;
+	procs_sweep(ps, 100);
+	CHECK(!procs_find(ps, 1));
+}
+
+TEST(one_thread_is_not_asked_for)
+{
+	uint32_t living = 1;
+
+	fresh();
+	procs_on_sweep(ps, some_live, &living);
+	event(PROC_FORK, 5, 1, 1, 3, "");
+	event(PROC_EXIT, 10, 1, 1, 0, "");
+	procs_sweep(ps, 100);
+	CHECK(!procs_find(ps, 1));
+}
+
 TEST(a_pid_used_again_is_another_process)
 {
 	fresh();
