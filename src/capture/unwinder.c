@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "base/hash.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "capture/arena.h"
-#include "capture/wire.h"
 #include "profile/unwind_table.h"
 
 /* The program may have been interrupted on a virtual CPU, and still read the old place. */
@@ -21,7 +21,7 @@
 /* Longer than GRACE_NS, or two that do not fit together would be made all the time. */
 #define RETRY_NS 5000000000u
 /* Tables that are on the way, where nothing needs them yet. */
-#define EXPECTED_MAX   4
+#define EXPECTED_MAX   16
 #define WORDS_OF(type) (sizeof(type) / sizeof(uint32_t))
 /* Addresses in the arena as numbers of mappings, which are never 0. */
 #define NUMBER(at) ((at) + 1)
@@ -36,6 +36,7 @@ struct table {
 	size_t n_parts, cap_parts;
 	uint64_t used_ns;
 	uint64_t not_before_ns; /* it did not fit: asked for again from then on */
+	uint32_t n_missed;	/* samples that needed it, since it was asked for */
 };
 
 struct retired {
@@ -46,14 +47,17 @@ struct retired {
 struct unwinder {
 	struct sampler *sampler;
 	struct modules *modules;
-	struct chan *out;
+	struct chan *maker;
 	struct arena arena;
 	struct procs *procs;
 	bool follows;
 	uint32_t *changed; /* pids */
 	size_t n_changed, cap_changed;
 	struct table *table; /* by module */
-	size_t n_tables, cap_tables, n_asked;
+	size_t n_tables, cap_tables;
+	uint32_t asked;	  /* the module whose table is being made; MODULE_NONE */
+	uint32_t *wanted; /* those to ask for then */
+	size_t n_wanted, cap_wanted;
 	struct retired *retired;
 	size_t n_retired, cap_retired;
 	/* Rules of all modules; the number of one is its place. */
@@ -74,14 +78,14 @@ static void retire_mappings(void *arg, uint32_t number, uint32_t n)
 	retire(arg, AT(number), n * WORDS_OF(struct unwind_mapping));
 }
 
-struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *out,
+struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *maker,
 				 size_t max_bytes)
 {
 	struct unwinder *u = xcalloc(1, sizeof(*u));
 
 	u->sampler = s;
 	u->modules = modules;
-	u->out = out;
+	u->maker = maker;
 	u->arena.grow = sampler_segment;
 	u->arena.arg = s;
 	u->arena.max_segments = max_bytes / (UNWIND_SEGMENT_WORDS * sizeof(uint32_t));
@@ -100,6 +104,7 @@ void unwinder_destroy(struct unwinder *u)
 	for (size_t i = 0; i < u->n_tables; i++)
 		free(u->table[i].part);
 	free(u->table);
+	free(u->wanted);
 	free(u->changed);
 	free(u->retired);
 	index_deinit(&u->rule_ix);
@@ -125,27 +130,61 @@ void unwinder_use(struct unwinder *u, uint32_t module, uint64_t t_ns)
 		u->table[module].used_ns = t_ns;
 }
 
-void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start, uint64_t end)
+/* What a table takes to be made, in bytes of its file, where that is small. */
+#define FILE_MIN_BYTES (256u << 10)
+
+/* The samples that are missed by the time that the table takes: whoever makes them in this order
+ * misses fewest in all. The largest files take a second, and most of them milliseconds. */
+static double urgency(const struct unwinder *u, uint32_t module)
+{
+	return (u->table[module].n_missed + 0.01) /
+	       (modules_bytes(u->modules, module) + FILE_MIN_BYTES);
+}
+
+static void ask_next(struct unwinder *u)
+{
+	size_t best = 0;
+
+	if (u->asked != MODULE_NONE || !u->n_wanted)
+		return;
+	for (size_t i = 1; i < u->n_wanted; i++)
+		if (urgency(u, u->wanted[i]) > urgency(u, u->wanted[best]))
+			best = i;
+	u->asked = u->wanted[best];
+	u->wanted[best] = u->wanted[--u->n_wanted];
+	/* One that is lost is heard of. */
+	chan_send(u->maker, TABLE_WANT, &u->asked, sizeof(u->asked), -1);
+}
+
+static void ask(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start, uint64_t end)
 {
 	struct table *t = table_of(u, module);
-	struct wire_want_table head = {.module = module};
 
-	if (!t || t->state != TABLE_NONE || module == MODULE_NONE || u->now_ns < t->not_before_ns)
+	if (!t || t->state != TABLE_NONE || module == MODULE_NONE || u->now_ns < t->not_before_ns ||
+	    !u->maker)
 		return;
 	modules_use(u->modules, module, pid, start, end);
 	if (!modules_has_code(u->modules, module))
 		return;
-	if (chan_send(u->out, WIRE_WANT_TABLE, &head, sizeof(head), -1))
-		return;
 	t->state = TABLE_ASKED;
-	u->n_asked++;
+	t->n_missed = 0;
+	u->wanted = xgrow(u->wanted, &u->cap_wanted, u->n_wanted + 1, sizeof(*u->wanted));
+	u->wanted[u->n_wanted++] = module;
+	ask_next(u);
+}
+
+void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start, uint64_t end)
+{
+	ask(u, module, pid, start, end);
+	if (module < u->n_tables)
+		u->table[module].n_missed++;
 }
 
 void unwinder_expect(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start,
 		     uint64_t end)
 {
-	if (u->n_asked < EXPECTED_MAX && module != MODULE_JIT)
-		unwinder_want(u, module, pid, start, end);
+	if (u->n_wanted < EXPECTED_MAX && module != MODULE_JIT)
+		ask(u, module, pid, start, end);
 }
 
 static void set_module(struct unwinder *u, uint32_t module, const struct unwind_module *m)
@@ -339,7 +378,8 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 
 	if (!t || t->state != TABLE_ASKED)
 		return;
-	u->n_asked--;
+	if (module == u->asked)
+		u->asked = MODULE_NONE;
 	if (fd < 0 || !map_table(fd, &c)) {
 		t->state = TABLE_NEVER;
 		return;
@@ -358,6 +398,33 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 		free(c.number);
 	}
 	munmap((void *)c.head, c.size);
+}
+
+static void lose_maker(struct unwinder *u, int err)
+{
+	log_warn("the process that makes unwinding tables is lost (%s): callers are missing in "
+		 "code that has none yet",
+		 strerror(-err));
+	u->maker = NULL;
+}
+
+bool unwinder_hear(struct unwinder *u)
+{
+	struct chan_msg msg;
+	int err, more;
+
+	if (!u->maker)
+		return false;
+	err = chan_fill(u->maker);
+	while ((more = chan_next(u->maker, &msg)) == 1) {
+		unwinder_take_table(u, u->asked, msg.fd);
+		if (msg.fd >= 0)
+			close(msg.fd);
+		ask_next(u);
+	}
+	if (err < 0 || more < 0)
+		lose_maker(u, err < 0 ? err : more);
+	return u->maker;
 }
 
 /* --- processes --- */
