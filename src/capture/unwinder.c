@@ -8,10 +8,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "base/xalloc.h"
 #include "capture/arena.h"
+#include "capture/rulebook.h"
 #include "profile/unwind_table.h"
 
 /* The program may have been interrupted on a virtual CPU, and still read the old place. */
@@ -34,6 +34,8 @@ struct table {
 	uint32_t n_rows;
 	struct arena_extent *part; /* what it takes of the arena */
 	size_t n_parts, cap_parts;
+	uint32_t *rule; /* what it has in the rulebook */
+	uint32_t n_rules;
 	uint64_t used_ns;
 	uint64_t not_before_ns; /* it did not fit: asked for again from then on */
 	uint32_t n_missed;	/* samples that needed it, since it was asked for */
@@ -41,6 +43,8 @@ struct table {
 
 struct retired {
 	struct arena_extent extent;
+	uint32_t *rule; /* or these */
+	uint32_t n_rules;
 	uint64_t since_ns; /* 0: the next tick knows */
 };
 
@@ -60,22 +64,20 @@ struct unwinder {
 	size_t n_wanted, cap_wanted;
 	struct retired *retired;
 	size_t n_retired, cap_retired;
-	/* Rules of all modules; the number of one is its place. */
-	uint32_t n_rules;
-	struct index rule_ix;
+	struct rulebook rules;
 	uint64_t now_ns; /* of the last tick */
 	struct unwinder_stats stats;
 };
 
-static void retire(struct unwinder *u, uint32_t at, uint32_t n)
+static void retire(struct unwinder *u, struct retired what)
 {
 	u->retired = xgrow(u->retired, &u->cap_retired, u->n_retired + 1, sizeof(*u->retired));
-	u->retired[u->n_retired++] = (struct retired){.extent = {at, n}};
+	u->retired[u->n_retired++] = what;
 }
 
 static void retire_mappings(void *arg, uint32_t number, uint32_t n)
 {
-	retire(arg, AT(number), n * WORDS_OF(struct unwind_mapping));
+	retire(arg, (struct retired){.extent = {AT(number), n * WORDS_OF(struct unwind_mapping)}});
 }
 
 struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *maker,
@@ -91,7 +93,7 @@ struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, str
 	u->arena.max_segments = max_bytes / (UNWIND_SEGMENT_WORDS * sizeof(uint32_t));
 	u->procs = procs_create();
 	procs_on_forget(u->procs, retire_mappings, u);
-	u->n_rules = 1; /* 0: none */
+	rulebook_init(&u->rules, sampler_rules(s));
 	sampler_modules(s)[0].kind = UNWIND_MODULE_POINTERS;
 	return u;
 }
@@ -102,12 +104,14 @@ void unwinder_destroy(struct unwinder *u)
 		return;
 	procs_destroy(u->procs);
 	for (size_t i = 0; i < u->n_tables; i++)
-		free(u->table[i].part);
+		free(u->table[i].part), free(u->table[i].rule);
+	for (size_t i = 0; i < u->n_retired; i++)
+		free(u->retired[i].rule);
 	free(u->table);
 	free(u->wanted);
 	free(u->changed);
 	free(u->retired);
-	index_deinit(&u->rule_ix);
+	rulebook_deinit(&u->rules);
 	arena_deinit(&u->arena);
 	free(u);
 }
@@ -205,10 +209,12 @@ static void drop_table(struct unwinder *u, uint32_t module)
 
 	set_module(u, module, &(struct unwind_module){.kind = UNWIND_MODULE_PENDING});
 	for (size_t i = 0; i < t->n_parts; i++)
-		retire(u, t->part[i].at, t->part[i].n);
+		retire(u, (struct retired){.extent = t->part[i]});
+	retire(u, (struct retired){.rule = t->rule, .n_rules = t->n_rules});
+	t->rule = NULL;
 	u->stats.tables -= t->state == TABLE_HERE;
 	u->stats.rows -= t->n_rows;
-	t->n_parts = t->n_rows = 0;
+	t->n_parts = t->n_rows = t->n_rules = 0;
 	t->state = TABLE_NONE;
 }
 
@@ -226,20 +232,19 @@ static void evict_one(struct unwinder *u, uint32_t keep)
 	u->stats.evicted++;
 }
 
-/* 0 (no rule) where there are too many. */
-static uint32_t intern_rule(struct unwinder *u, const struct unwind_rule *rule)
+/* The one with most rules: files that are as their compiler made them have no thousands. */
+static void evict_rules(struct unwinder *u)
 {
-	struct unwind_rule *rules = sampler_rules(u->sampler);
-	uint64_t hash = hash_bytes(rule, sizeof(*rule), 0);
+	size_t most = 0;
 
-	for (uint32_t it = 0, id; index_next(&u->rule_ix, hash, &it, &id);)
-		if (!memcmp(&rules[id], rule, sizeof(*rule)))
-			return id;
-	if (u->n_rules >= UNWIND_RULES_MAX)
-		return 0;
-	rules[u->n_rules] = *rule;
-	index_add(&u->rule_ix, hash, u->n_rules);
-	return u->n_rules++;
+	for (size_t i = 1; i < u->n_tables; i++)
+		if (u->table[i].state == TABLE_HERE &&
+		    (!most || u->table[i].n_rules > u->table[most].n_rules))
+			most = i;
+	if (!most)
+		return;
+	drop_table(u, most);
+	u->stats.evicted++;
 }
 
 /* A table as it came: its parts, which are inside of what was mapped. */
@@ -249,13 +254,13 @@ struct came {
 	const struct unwind_page *page;
 	const uint32_t *row;
 	size_t size;
-	uint32_t *number; /* of each rule, for all modules */
+	const uint32_t *number; /* of each rule but 0, for all modules */
 };
 
 static bool fits(const struct unwind_table *head, size_t size)
 {
 	return size >= sizeof(*head) && head->magic == UNWIND_TABLE_MAGIC &&
-	       head->n_rules < UNWIND_RULES_MAX && head->n_pages &&
+	       head->n_rules <= UNWIND_TABLE_RULES_MAX && head->n_pages &&
 	       head->n_pages <= UNWIND_TABLE_PAGES_MAX && head->n_rows <= UNWIND_TABLE_ROWS_MAX &&
 	       unwind_table_bytes(head) == size;
 }
@@ -285,11 +290,16 @@ static bool map_table(int fd, struct came *c)
 	return true;
 }
 
-static void number_rules(struct unwinder *u, struct came *c)
+/* false: there are too many */
+static bool number_rules(struct unwinder *u, struct table *t, struct came *c)
 {
-	c->number = xcalloc(c->head->n_rules + 1, sizeof(*c->number));
-	for (uint32_t i = 0; i < c->head->n_rules; i++)
-		c->number[i + 1] = intern_rule(u, &c->rule[i]);
+	c->number = t->rule = xcalloc(c->head->n_rules + 1, sizeof(*t->rule));
+	for (; t->n_rules < c->head->n_rules; t->n_rules++) {
+		t->rule[t->n_rules] = rulebook_take(&u->rules, &c->rule[t->n_rules]);
+		if (!t->rule[t->n_rules])
+			return false;
+	}
+	return true;
 }
 
 /* Even sizes alone, so that all begins on 8 bytes. */
@@ -309,7 +319,7 @@ static void copy_rows(const struct came *c, uint32_t from, uint32_t n, uint32_t 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t row = c->row[from + i], rule = row & UNWIND_RULE_MASK;
 
-		rule = rule <= c->head->n_rules ? c->number[rule] : 0;
+		rule = rule && rule <= c->head->n_rules ? c->number[rule - 1] : 0;
 		out[i] = (row & ~UNWIND_RULE_MASK) | rule;
 	}
 }
@@ -387,15 +397,18 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 	if (!pages_are_sound(&c)) {
 		t->state = TABLE_NEVER;
 	} else {
-		number_rules(u, &c);
-		if (!install(u, module, &c)) {
+		bool has_rules = number_rules(u, t, &c);
+
+		if (!has_rules || !install(u, module, &c)) {
 			/* What is freed now can be used a moment later, when it is asked for again.
 			 */
 			drop_table(u, module);
-			evict_one(u, module);
+			if (has_rules)
+				evict_one(u, module);
+			else
+				evict_rules(u);
 			t->not_before_ns = u->now_ns + RETRY_NS;
 		}
-		free(c.number);
 	}
 	munmap((void *)c.head, c.size);
 }
@@ -538,10 +551,14 @@ void unwinder_tick(struct unwinder *u, uint64_t now_ns)
 
 		if (!r->since_ns)
 			r->since_ns = now_ns;
-		if (now_ns - r->since_ns >= GRACE_NS)
-			arena_free(&u->arena, r->extent.at, r->extent.n);
-		else
+		if (now_ns - r->since_ns < GRACE_NS) {
 			u->retired[kept++] = *r;
+			continue;
+		}
+		if (r->extent.n)
+			arena_free(&u->arena, r->extent.at, r->extent.n);
+		rulebook_release(&u->rules, r->rule, r->n_rules);
+		free(r->rule);
 	}
 	u->n_retired = kept;
 }

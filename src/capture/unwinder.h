@@ -23,7 +23,7 @@
  * end of a channel of our own (profile/unwind_table.h), makes them of the files that it was told of
  * by modules_tell_maker(): first those that many samples need, and small files. They are dropped
  * again, those of modules without samples for longest first, when the memory that was allowed is
- * full.
+ * full; and those with most rules, when no number is left for another rule.
  */
 struct unwinder;
 

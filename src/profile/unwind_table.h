@@ -24,6 +24,8 @@
 /* What the kernel's memory can hold of one module: 512 MB of code, at most. */
 #define UNWIND_TABLE_PAGES_MAX (UNWIND_SEGMENT_WORDS / 2)
 #define UNWIND_TABLE_ROWS_MAX  (1u << 24)
+/* Of UNWIND_RULES_MAX that all modules share; the largest programs have a thousand. */
+#define UNWIND_TABLE_RULES_MAX 4096
 
 struct unwind_table {
 	uint32_t magic;

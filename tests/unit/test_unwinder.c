@@ -496,6 +496,65 @@ TEST(the_longest_unused_table_makes_room)
 	}
 }
 
+/* Hostile files take as many rules as they may, until there are no more. */
+TEST(rules_of_many_files_do_not_starve_another)
+{
+	const uint32_t n = UNWIND_RULES_MAX / UNWIND_TABLE_RULES_MAX;
+	uint64_t t = 100;
+
+	start(SEGMENTS);
+	make_table(0, 1, 1, 7);
+	ask_and_give(1);
+	for (uint32_t module = 2; module < n + 2; module++) {
+		make_table(0, 5000, UNWIND_TABLE_RULES_MAX, module * 10000);
+		ask_and_give(module);
+		unwinder_use(u, module, module * SEC);
+	}
+	/* The last one did not fit, and another one went with it: not the one that is used least,
+	 * but has one rule. */
+	CHECK_EQ(modules[n + 1].kind, UNWIND_MODULE_PENDING);
+	CHECK_EQ(modules[1].kind, UNWIND_MODULE_TABLE);
+	CHECK_EQ(unwinder_stats(u).tables, n - 1);
+	CHECK_EQ(unwinder_stats(u).evicted, 1);
+	/* The program may still read them. */
+	make_table(0, 1, 2, 7);
+	ask_and_give(50);
+	CHECK_EQ(modules[50].kind, UNWIND_MODULE_PENDING);
+	unwinder_tick(u, t * SEC);
+	unwinder_tick(u, ++t * SEC);
+	/* Later there is room for others, as often as they come and go. */
+	for (uint32_t module = 60; module < 120; module++) {
+		t += 10;
+		unwinder_tick(u, t * SEC);
+		make_table(0, 5000, 4000, module * 10000);
+		ask_and_give(module);
+		unwinder_tick(u, ++t * SEC);
+		unwinder_tick(u, ++t * SEC);
+	}
+	t += 10;
+	unwinder_tick(u, t * SEC);
+	make_table(0, 1, 2, 7);
+	ask_and_give(50);
+	if (modules[50].kind != UNWIND_MODULE_TABLE) {
+		t += 10;
+		unwinder_tick(u, t * SEC);
+		unwinder_tick(u, ++t * SEC);
+		t += 10;
+		unwinder_tick(u, t * SEC);
+		ask_and_give(50);
+	}
+	CHECK_EQ(modules[50].kind, UNWIND_MODULE_TABLE);
+	CHECK_EQ(rules[rule_at(50, 0x10)].offset, 7);
+	CHECK_EQ(rule_at(50, 0x10), rule_at(1, 0x10));
+	/* What is there is as it was. */
+	for (uint32_t module = 2; module < 120; module++)
+		for (uint64_t page = 0;
+		     page < 100 && modules[module].kind == UNWIND_MODULE_TABLE && module != 50;
+		     page++)
+			CHECK_EQ(rules[rule_at(module, page << 12 | 0x10)].offset,
+				 module * 10000 + page);
+}
+
 TEST(mappings_follow_what_happens)
 {
 	uint64_t off = 0;
