@@ -80,6 +80,7 @@ struct copy {
 	struct sampler_copy head;
 	u8 byte[SAMPLER_COPY_BYTES + 2 * COPY_PAGE]; /* what is beyond is for the verifier */
 	struct budget budget;			     /* of this CPU */
+	u64 from, left;				     /* while a copy is made */
 };
 
 /* By CPU; an element is larger than those of a per-CPU map may be. */
@@ -207,31 +208,43 @@ static __always_inline _Bool may_copy(struct copy *c, u64 t_ns)
 	       spend(&c->budget, t_ns, SAMPLER_COPY_EVERY, SAMPLER_COPIES_BURST);
 }
 
+/* Copies on to the end of the page. What it needs to know lies in memory: of numbers in registers
+ * the verifier would keep track through all rounds. */
+static long copy_page(u32 i, void *unused)
+{
+	u32 cpu = bpf_get_smp_processor_id();
+	struct copy *c = bpf_map_lookup_elem(&copy_of_cpu, &cpu);
+	u64 at, from, size;
+
+	if (!c)
+		return 1;
+	at = c->head.n_bytes;
+	from = c->from + at;
+	size = COPY_PAGE - (from & (COPY_PAGE - 1));
+	if (at > SAMPLER_COPY_BYTES - COPY_PAGE || at >= c->left)
+		return 1;
+	if (size > c->left - at)
+		size = c->left - at;
+	/* Bounds that are plain to see, whatever the compiler made of those above. */
+	barrier_var(at);
+	barrier_var(size);
+	at &= SAMPLER_COPY_BYTES - 1;
+	size &= 2 * COPY_PAGE - 1;
+	if (bpf_probe_read_user(c->byte + at, size, (void *)from))
+		return 1;
+	c->head.n_bytes += size;
+	return 0;
+}
+
 /* The bytes from the stack pointer on: to the end of its page, then whole pages, while they can be
  * read; of a main thread up to where its stack began. */
 static __always_inline u64 copy_bytes(struct copy *c, u64 sp, u64 top)
 {
-	u64 n = COPY_PAGE - (sp & (COPY_PAGE - 1)), got = 0, at, size;
-	u64 left = top > sp ? top - sp : SAMPLER_COPY_BYTES;
-
-	for (int i = 0; i < SAMPLER_COPY_BYTES / COPY_PAGE; i++) {
-		if (got > SAMPLER_COPY_BYTES - COPY_PAGE || got >= left)
-			break;
-		if (n > left - got)
-			n = left - got;
-		/* Bounds that are plain to see, whatever the compiler made of those above. */
-		at = got;
-		size = n;
-		barrier_var(at);
-		barrier_var(size);
-		at &= SAMPLER_COPY_BYTES - 1;
-		size &= 2 * COPY_PAGE - 1;
-		if (bpf_probe_read_user(c->byte + at, size, (void *)(sp + at)))
-			break;
-		got += n;
-		n = COPY_PAGE;
-	}
-	return got;
+	c->from = sp;
+	c->left = top > sp ? top - sp : SAMPLER_COPY_BYTES;
+	c->head.n_bytes = 0;
+	bpf_loop(SAMPLER_COPY_BYTES / COPY_PAGE, copy_page, 0, 0);
+	return c->head.n_bytes;
 }
 
 static __always_inline _Bool needs_copy(u32 end)
@@ -256,7 +269,6 @@ static __always_inline void copy_stack(const struct unwind *u, struct task_struc
 		return;
 	c->head.t_ns = t_ns;
 	c->head.cpu = cpu;
-	c->head.n_bytes = n;
 	if (!bpf_ringbuf_output(&copies, c, sizeof(c->head) + n, BPF_RB_NO_WAKEUP))
 		*flags |= SAMPLER_COPIED;
 }

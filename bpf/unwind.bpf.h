@@ -91,53 +91,68 @@ static __always_inline const u32 *segment_of(u32 at)
 /*
  * Both searches below go without branches on what they read: the verifier would follow each of
  * them. All numbers are below 2^63, so that the sign of a difference tells which one is greater.
+ *
+ * They are global functions of numbers alone, which the verifier looks at once, for any numbers,
+ * and not anew for each state in which they are called: places in a segment are bounded by a mask,
+ * and what led to them it would otherwise keep track of through all that comes before.
  */
 static __always_inline u32 all_ones_if_not_above(u64 a, u64 b)
 {
 	return (u32)((b - a) >> 63) - 1;
 }
 
-/* Finds the mapping that holds the address: the last one that starts at or before it. */
-static __always_inline _Bool find_mapping(struct unwind *u, u64 address)
+/* Of n mappings at a place in the arena, the place of the last one that starts at or before the
+ * address; of the first where there is none. */
+__noinline u32 search_mapping(u32 at, u32 n, u64 address)
 {
-	struct unwind_mapping *m = &u->mapping;
-	const u32 *words;
-	u32 at = u->process.mappings, n = u->process.n;
+	const u32 *words = segment_of(at);
 
-	if (address - m->start < (u64)m->n_pages << UNWIND_PAGE_BITS)
-		return 1;
-	words = segment_of(at);
-	if (!words || address >> 63)
-		return 0;
+	if (!words)
+		return at;
 #pragma unroll
 	for (int i = 0; i < UNWIND_MAPPING_BITS; i++) {
-		u32 half = n >> 1, mid = at + half * WORDS_OF(*m);
+		u32 half = n >> 1, mid = at + half * WORDS_OF(struct unwind_mapping);
 		u64 start = *(const u64 *)(words + IN_SEGMENT(mid));
 
 		if (n <= 1)
 			break;
-		at += (half * WORDS_OF(*m)) & all_ones_if_not_above(start, address);
+		at += (half * WORDS_OF(struct unwind_mapping)) &
+		      all_ones_if_not_above(start, address);
 		n -= half;
 	}
+	return at;
+}
+
+/* Finds the mapping that holds the address. */
+static __always_inline _Bool find_mapping(struct unwind *u, u64 address)
+{
+	struct unwind_mapping *m = &u->mapping;
+	const u32 *words;
+	u32 at;
+
+	if (address - m->start < (u64)m->n_pages << UNWIND_PAGE_BITS)
+		return 1;
+	if (address >> 63)
+		return 0;
+	at = search_mapping(u->process.mappings, u->process.n, address);
+	words = segment_of(at);
+	if (!words)
+		return 0;
 	*m = *(const struct unwind_mapping *)(words + IN_SEGMENT(at));
 	return address - m->start < (u64)m->n_pages << UNWIND_PAGE_BITS;
 }
 
-/* The number of the rule at an offset of a module: that of the last row at or before it. */
-static __always_inline u32 find_rule(const struct unwind_module *m, u64 offset)
+/* The number of the rule at a page's key: that of the last row at or before it. `page` is a place
+ * in the arena. */
+__noinline u32 search_row(u32 page, u32 key)
 {
-	u64 page = (offset >> UNWIND_PAGE_BITS) - m->first_page;
-	u32 key = (u32)offset << UNWIND_RULE_BITS | UNWIND_RULE_MASK, at, n, row;
+	const u32 *words = segment_of(page);
 	const struct unwind_page *p;
-	const u32 *words;
+	u32 at, n, row;
 
-	if (page >= m->n_pages)
-		return 0;
-	at = m->pages + (u32)page * WORDS_OF(*p);
-	words = segment_of(at);
 	if (!words)
 		return 0;
-	p = (const void *)(words + IN_SEGMENT(at));
+	p = (const void *)(words + IN_SEGMENT(page));
 	at = p->rows;
 	n = p->n;
 	words = segment_of(at);
@@ -155,6 +170,17 @@ static __always_inline u32 find_rule(const struct unwind_module *m, u64 offset)
 	}
 	row = words[IN_SEGMENT(at)];
 	return row <= key ? row & UNWIND_RULE_MASK : 0;
+}
+
+/* The number of the rule at an offset of a module. */
+static __always_inline u32 find_rule(const struct unwind_module *m, u64 offset)
+{
+	u64 page = (offset >> UNWIND_PAGE_BITS) - m->first_page;
+
+	if (page >= m->n_pages)
+		return 0;
+	return search_row(m->pages + (u32)page * WORDS_OF(struct unwind_page),
+			  (u32)offset << UNWIND_RULE_BITS | UNWIND_RULE_MASK);
 }
 
 static __always_inline _Bool read_word(u64 *v, u64 address)

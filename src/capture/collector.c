@@ -48,7 +48,7 @@ struct collector {
 /* What the child process knows. */
 struct run {
 	const struct capture_options *opts;
-	struct chan *out;
+	struct chan *out, *maker; /* maker: of tables; NULL: there is none */
 	struct sampler *sampler;
 	struct events events;
 	struct sideband *sideband;
@@ -65,7 +65,7 @@ struct run {
 	bool stop, gone;
 };
 
-enum wake { WAKE_SIDEBAND, WAKE_TIMER, WAKE_MAIN, WAKE_COMMAND };
+enum wake { WAKE_SIDEBAND, WAKE_TIMER, WAKE_MAIN, WAKE_MAKER, WAKE_COMMAND };
 
 static uint64_t clock_ns(clockid_t id)
 {
@@ -247,12 +247,25 @@ static void tick(struct run *r)
 	}
 }
 
-static void take_table(struct run *r, const struct chan_msg *msg)
+/* What the channel is to be watched for now. */
+static void watch_again(struct run *r, const struct chan *ch, enum wake what)
 {
-	struct wire_want_table head;
+	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
 
-	if (r->intake.unwinder && wire_get(msg->data, msg->size, &head, sizeof(head)))
-		unwinder_take_table(r->intake.unwinder, head.module, msg->fd);
+	if (chan_backlog(ch))
+		ev.events |= EPOLLOUT;
+	epoll_ctl(r->epoll, EPOLL_CTL_MOD, chan_fd(ch), &ev);
+}
+
+static void hear_maker(struct run *r)
+{
+	chan_flush(r->maker);
+	if (unwinder_hear(r->intake.unwinder))
+		return;
+	epoll_ctl(r->epoll, EPOLL_CTL_DEL, chan_fd(r->maker), NULL);
+	modules_tell_maker(r->intake.modules, NULL);
+	chan_destroy(r->maker);
+	r->maker = NULL;
 }
 
 static void hear_main(struct run *r)
@@ -265,8 +278,6 @@ static void hear_main(struct run *r)
 		if (err != 1)
 			break;
 		r->stop |= msg.type == WIRE_STOP;
-		if (msg.type == WIRE_TABLE)
-			take_table(r, &msg);
 		if (msg.fd >= 0)
 			close(msg.fd);
 	}
@@ -293,13 +304,13 @@ static int time_left_ms(const struct run *r)
 
 static void wait_once(struct run *r)
 {
-	struct epoll_event ev[16], main_ev = {.events = EPOLLIN, .data.u32 = WAKE_MAIN};
+	struct epoll_event ev[16];
 	uint64_t expirations;
 	int n;
 
-	if (chan_backlog(r->out))
-		main_ev.events |= EPOLLOUT;
-	epoll_ctl(r->epoll, EPOLL_CTL_MOD, chan_fd(r->out), &main_ev);
+	watch_again(r, r->out, WAKE_MAIN);
+	if (r->maker)
+		watch_again(r, r->maker, WAKE_MAKER);
 	n = epoll_wait(r->epoll, ev, ARRAY_SIZE(ev), time_left_ms(r));
 	for (int i = 0; i < n; i++) {
 		switch (ev[i].data.u32) {
@@ -314,6 +325,9 @@ static void wait_once(struct run *r)
 			r->gone |= chan_flush(r->out) < 0;
 			if (ev[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR))
 				hear_main(r);
+			break;
+		case WAKE_MAKER:
+			hear_maker(r);
 			break;
 		case WAKE_COMMAND:
 			r->command_status = command_status(&r->command);
@@ -388,6 +402,19 @@ static int open_sideband(struct run *r)
 	return CAPTURE_NOT_PERMITTED;
 }
 
+static void open_unwinder(struct run *r)
+{
+	const struct capture_options *opts = r->opts;
+
+	if (opts->table_maker >= 0)
+		r->maker = chan_create(opts->table_maker);
+	modules_tell_maker(r->intake.modules, r->maker);
+	r->intake.unwinder =
+	    unwinder_create(r->sampler, r->intake.modules, r->maker, opts->table_bytes);
+	if (r->intake.follows)
+		unwinder_follow(r->intake.unwinder, r->command.pid);
+}
+
 static int open_sampler(struct run *r)
 {
 	const struct capture_options *opts = r->opts;
@@ -413,10 +440,7 @@ static int open_sampler(struct run *r)
 	if (!r->sampler)
 		return status;
 	if (sampler_by_tables(r->sampler))
-		r->intake.unwinder =
-		    unwinder_create(r->sampler, r->intake.modules, r->out, opts->table_bytes);
-	if (r->intake.unwinder && r->intake.follows)
-		unwinder_follow(r->intake.unwinder, r->command.pid);
+		open_unwinder(r);
 	return sampler_attach(r->sampler, &r->events);
 }
 
@@ -431,6 +455,8 @@ static void open_loop(struct run *r)
 		watch(r, fd[i], WAKE_SIDEBAND);
 	watch(r, r->timer, WAKE_TIMER);
 	watch(r, chan_fd(r->out), WAKE_MAIN);
+	if (r->maker)
+		watch(r, chan_fd(r->maker), WAKE_MAKER);
 	watch(r, r->command.pidfd, WAKE_COMMAND);
 	follow_cpus(r);
 	set_timer(r, TICK_NS);
@@ -540,6 +566,8 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	r.intake.per_thread = opts->per_thread;
 	r.intake.per_cpu = opts->per_cpu;
 	r.intake.max_stack = opts->max_stack;
+	r.intake.only = opts->pid;
+	r.intake.n_only = opts->n_pids;
 	r.intake.arg = &r;
 	r.status = capture_options_check(opts);
 	if (!r.status)
@@ -567,6 +595,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	free(r.cpu);
 	intake_deinit(&r.intake);
 	cutter_deinit(&r.cutter);
+	chan_destroy(r.maker);
 	chan_destroy(r.out);
 	_exit(r.gone ? CAPTURE_FAILED : r.status);
 }

@@ -692,6 +692,20 @@ static int event_by_time(const void *pa, const void *pb)
 	return a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
+static bool may_be_sampled(const struct intake *in, uint32_t pid)
+{
+	const struct proc *p;
+
+	if (in->follows) {
+		p = procs_find(unwinder_procs(in->unwinder), pid);
+		return p && p->followed;
+	}
+	for (size_t i = 0; i < in->n_only; i++)
+		if (in->only[i] == pid)
+			return true;
+	return !in->n_only;
+}
+
 void intake_follow(struct intake *in)
 {
 	struct proc_event *e = in->event + in->n_followed;
@@ -705,7 +719,7 @@ void intake_follow(struct intake *in)
 		unwinder_event(in->unwinder, &e[i]);
 	unwinder_flush(in->unwinder);
 	for (size_t i = 0; i < n; i++)
-		if (e[i].kind == PROC_MAP)
+		if (e[i].kind == PROC_MAP && may_be_sampled(in, e[i].pid))
 			unwinder_expect(in->unwinder, e[i].map.module, e[i].pid, e[i].map.start,
 					e[i].map.end);
 	in->n_followed = in->n_events;

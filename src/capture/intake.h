@@ -35,6 +35,8 @@ struct intake {
 	bool per_thread, per_cpu;
 	uint32_t max_stack;
 	bool follows;		 /* only what procs_follow() named and its descendants */
+	const uint32_t *only;	 /* only these processes */
+	size_t n_only;		 /* 0: all */
 	uint64_t unix_offset_ns; /* unix time - CLOCK_MONOTONIC */
 	uint32_t n_processes;	 /* told of, or parts of them */
 	struct part {

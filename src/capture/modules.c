@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "capture/targetfile.h"
+#include "profile/unwind_table.h"
 
 #define MAX_MODULES 65536
 #define MAX_ALIASES 262144
@@ -26,6 +27,7 @@
 struct code_module {
 	char *path;
 	uint64_t dev, inode; /* 0: never opened */
+	uint64_t size_bytes;
 	uint8_t kind, build_id_size, build_id[BUILD_ID_MAX];
 	uint8_t tries;
 	bool told;
@@ -44,7 +46,8 @@ struct alias {
 };
 
 struct modules {
-	struct chan *out;
+	struct chan *out, *maker;
+	size_t n_made; /* files that the maker was told of, and holds */
 	struct code_module *module;
 	size_t n_modules, cap_modules;
 	struct alias *alias;
@@ -204,6 +207,7 @@ static uint32_t first_sight(struct modules *m, const struct mapped *map)
 	if (mod.fd >= 0 && !fstat(mod.fd, &st)) {
 		mod.dev = st.st_dev;
 		mod.inode = st.st_ino;
+		mod.size_bytes = st.st_size;
 	}
 	mod.has_file = mod.fd >= 0;
 	id = find_module(m, &mod);
@@ -247,6 +251,25 @@ uint32_t modules_see(struct modules *m, const struct mapped *map)
 	return a->module;
 }
 
+void modules_tell_maker(struct modules *m, struct chan *maker)
+{
+	m->maker = maker;
+}
+
+/* It has as many descriptors as we. */
+static void tell_maker(struct modules *m, uint32_t id, const struct code_module *mod)
+{
+	struct table_file file = {.module = id,
+				  .is_vdso = mod->kind == WIRE_MODULE_VDSO,
+				  .build_id_size = mod->build_id_size};
+
+	if (!m->maker || (mod->fd < 0 && !file.is_vdso) || m->n_made >= m->max_fds)
+		return;
+	m->n_made++;
+	memcpy(file.build_id, mod->build_id, mod->build_id_size);
+	chan_send(m->maker, TABLE_FILE, &file, sizeof(file), mod->fd);
+}
+
 static void tell(struct modules *m, uint32_t id)
 {
 	struct code_module *mod = &m->module[id - 1];
@@ -261,6 +284,7 @@ static void tell(struct modules *m, uint32_t id)
 	strbuf_adds(&sb, mod->path);
 	chan_send(m->out, WIRE_MODULE, sb.data, sb.len, mod->fd);
 	strbuf_deinit(&sb);
+	tell_maker(m, id, mod);
 	mod->told = true;
 	if (mod->fd >= 0) {
 		close(mod->fd);
@@ -306,6 +330,11 @@ int modules_has_code(const struct modules *m, uint32_t id)
 	const struct code_module *mod = &m->module[id - 1];
 
 	return mod->has_file || mod->kind == WIRE_MODULE_VDSO;
+}
+
+uint64_t modules_bytes(const struct modules *m, uint32_t id)
+{
+	return m->module[id - 1].size_bytes;
 }
 
 int modules_is_absolute(const struct modules *m, uint32_t id)

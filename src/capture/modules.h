@@ -34,6 +34,9 @@ struct modules;
 struct modules *modules_create(struct chan *out);
 void modules_destroy(struct modules *m);
 
+/* The table maker (profile/unwind_table.h) is told of files too, from now on; NULL: no more. */
+void modules_tell_maker(struct modules *m, struct chan *maker);
+
 /* The module of a mapping. Opens its file at first sight. */
 uint32_t modules_see(struct modules *m, const struct mapped *map);
 /* A sample fell into it: tells the main process, once. `map` (path and all) is where it is mapped,
@@ -43,6 +46,8 @@ void modules_use(struct modules *m, uint32_t id, uint32_t pid, uint64_t start, u
 uint32_t modules_add_jit(struct modules *m, uint32_t process);
 /* It is code that came with a file, or the kernel's own page: it can have rules for unwinding. */
 int modules_has_code(const struct modules *m, uint32_t id);
+/* Of its file; 0 where that is not known. */
+uint64_t modules_bytes(const struct modules *m, uint32_t id);
 /* Offsets in it are addresses. */
 int modules_is_absolute(const struct modules *m, uint32_t id);
 /* How many were refused for want of room. */

@@ -26,6 +26,7 @@ struct capture_options {
 	uint32_t max_stack;    /* frames of a user stack, at most SAMPLER_MAX_USER */
 	uint8_t copying;       /* enum sampler_copying: which stacks are copied for the namer */
 	size_t table_bytes;    /* the kernel's memory for unwinding, at most */
+	int table_maker;       /* the channel to who makes tables; -1: there are none */
 	uint64_t min_block_ns; /* EVENT_OFF_CPU: shorter blocks are filtered */
 	uint64_t max_block_ns; /* and longer ones; 0: none is too long */
 	bool include_idle;     /* keep the samples of the idle task */
@@ -62,6 +63,7 @@ struct capture_options {
 				  .copying = 1,                                                    \
 				  .min_block_ns = CAPTURE_MIN_BLOCK_NS,                            \
 				  .table_bytes = 128u << 20,                                       \
+				  .table_maker = -1,                                               \
 				  .interval_ns = 1000000000,                                       \
 				  .hash_storage = 40960,                                           \
 				  .stack_storage = 16384})

@@ -8,11 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/hash.h"
+#include "base/log.h"
 #include "base/xalloc.h"
 #include "capture/arena.h"
 #include "capture/procfs.h"
-#include "capture/wire.h"
+#include "capture/rulebook.h"
 #include "profile/unwind_table.h"
 
 /* The program may have been interrupted on a virtual CPU, and still read the old place. */
@@ -22,7 +22,7 @@
 /* Longer than GRACE_NS, or two that do not fit together would be made all the time. */
 #define RETRY_NS 5000000000u
 /* Tables that are on the way, where nothing needs them yet. */
-#define EXPECTED_MAX   4
+#define EXPECTED_MAX   16
 #define WORDS_OF(type) (sizeof(type) / sizeof(uint32_t))
 /* Addresses in the arena as numbers of mappings, which are never 0. */
 #define NUMBER(at) ((at) + 1)
@@ -35,44 +35,50 @@ struct table {
 	uint32_t n_rows;
 	struct arena_extent *part; /* what it takes of the arena */
 	size_t n_parts, cap_parts;
+	uint32_t *rule; /* what it has in the rulebook */
+	uint32_t n_rules;
 	uint64_t used_ns;
 	uint64_t not_before_ns; /* it did not fit: asked for again from then on */
+	uint32_t n_missed;	/* samples that needed it, since it was asked for */
 };
 
 struct retired {
 	struct arena_extent extent;
+	uint32_t *rule; /* or these */
+	uint32_t n_rules;
 	uint64_t since_ns; /* 0: the next tick knows */
 };
 
 struct unwinder {
 	struct sampler *sampler;
 	struct modules *modules;
-	struct chan *out;
+	struct chan *maker;
 	struct arena arena;
 	struct procs *procs;
 	bool follows;
 	uint32_t *changed; /* pids */
 	size_t n_changed, cap_changed;
 	struct table *table; /* by module */
-	size_t n_tables, cap_tables, n_asked;
+	size_t n_tables, cap_tables;
+	uint32_t asked;	  /* the module whose table is being made; MODULE_NONE */
+	uint32_t *wanted; /* those to ask for then */
+	size_t n_wanted, cap_wanted;
 	struct retired *retired;
 	size_t n_retired, cap_retired;
-	/* Rules of all modules; the number of one is its place. */
-	uint32_t n_rules;
-	struct index rule_ix;
+	struct rulebook rules;
 	uint64_t now_ns; /* of the last tick */
 	struct unwinder_stats stats;
 };
 
-static void retire(struct unwinder *u, uint32_t at, uint32_t n)
+static void retire(struct unwinder *u, struct retired what)
 {
 	u->retired = xgrow(u->retired, &u->cap_retired, u->n_retired + 1, sizeof(*u->retired));
-	u->retired[u->n_retired++] = (struct retired){.extent = {at, n}};
+	u->retired[u->n_retired++] = what;
 }
 
 static void retire_mappings(void *arg, uint32_t number, uint32_t n)
 {
-	retire(arg, AT(number), n * WORDS_OF(struct unwind_mapping));
+	retire(arg, (struct retired){.extent = {AT(number), n * WORDS_OF(struct unwind_mapping)}});
 }
 
 /* Those with one thread were dropped when it ended. */
@@ -87,21 +93,21 @@ static bool lives(void *arg, uint32_t pid)
 	return false;
 }
 
-struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *out,
+struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *maker,
 				 size_t max_bytes)
 {
 	struct unwinder *u = xcalloc(1, sizeof(*u));
 
 	u->sampler = s;
 	u->modules = modules;
-	u->out = out;
+	u->maker = maker;
 	u->arena.grow = sampler_segment;
 	u->arena.arg = s;
 	u->arena.max_segments = max_bytes / (UNWIND_SEGMENT_WORDS * sizeof(uint32_t));
 	u->procs = procs_create();
 	procs_on_forget(u->procs, retire_mappings, u);
 	procs_on_sweep(u->procs, lives, u);
-	u->n_rules = 1; /* 0: none */
+	rulebook_init(&u->rules, sampler_rules(s));
 	sampler_modules(s)[0].kind = UNWIND_MODULE_POINTERS;
 	return u;
 }
@@ -112,11 +118,14 @@ void unwinder_destroy(struct unwinder *u)
 		return;
 	procs_destroy(u->procs);
 	for (size_t i = 0; i < u->n_tables; i++)
-		free(u->table[i].part);
+		free(u->table[i].part), free(u->table[i].rule);
+	for (size_t i = 0; i < u->n_retired; i++)
+		free(u->retired[i].rule);
 	free(u->table);
+	free(u->wanted);
 	free(u->changed);
 	free(u->retired);
-	index_deinit(&u->rule_ix);
+	rulebook_deinit(&u->rules);
 	arena_deinit(&u->arena);
 	free(u);
 }
@@ -139,27 +148,61 @@ void unwinder_use(struct unwinder *u, uint32_t module, uint64_t t_ns)
 		u->table[module].used_ns = t_ns;
 }
 
-void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start, uint64_t end)
+/* What a table takes to be made, in bytes of its file, where that is small. */
+#define FILE_MIN_BYTES (256u << 10)
+
+/* The samples that are missed by the time that the table takes: whoever makes them in this order
+ * misses fewest in all. The largest files take a second, and most of them milliseconds. */
+static double urgency(const struct unwinder *u, uint32_t module)
+{
+	return (u->table[module].n_missed + 0.01) /
+	       (modules_bytes(u->modules, module) + FILE_MIN_BYTES);
+}
+
+static void ask_next(struct unwinder *u)
+{
+	size_t best = 0;
+
+	if (u->asked != MODULE_NONE || !u->n_wanted)
+		return;
+	for (size_t i = 1; i < u->n_wanted; i++)
+		if (urgency(u, u->wanted[i]) > urgency(u, u->wanted[best]))
+			best = i;
+	u->asked = u->wanted[best];
+	u->wanted[best] = u->wanted[--u->n_wanted];
+	/* One that is lost is heard of. */
+	chan_send(u->maker, TABLE_WANT, &u->asked, sizeof(u->asked), -1);
+}
+
+static void ask(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start, uint64_t end)
 {
 	struct table *t = table_of(u, module);
-	struct wire_want_table head = {.module = module};
 
-	if (!t || t->state != TABLE_NONE || module == MODULE_NONE || u->now_ns < t->not_before_ns)
+	if (!t || t->state != TABLE_NONE || module == MODULE_NONE || u->now_ns < t->not_before_ns ||
+	    !u->maker)
 		return;
 	modules_use(u->modules, module, pid, start, end);
 	if (!modules_has_code(u->modules, module))
 		return;
-	if (chan_send(u->out, WIRE_WANT_TABLE, &head, sizeof(head), -1))
-		return;
 	t->state = TABLE_ASKED;
-	u->n_asked++;
+	t->n_missed = 0;
+	u->wanted = xgrow(u->wanted, &u->cap_wanted, u->n_wanted + 1, sizeof(*u->wanted));
+	u->wanted[u->n_wanted++] = module;
+	ask_next(u);
+}
+
+void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start, uint64_t end)
+{
+	ask(u, module, pid, start, end);
+	if (module < u->n_tables)
+		u->table[module].n_missed++;
 }
 
 void unwinder_expect(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start,
 		     uint64_t end)
 {
-	if (u->n_asked < EXPECTED_MAX && module != MODULE_JIT)
-		unwinder_want(u, module, pid, start, end);
+	if (u->n_wanted < EXPECTED_MAX && module != MODULE_JIT)
+		ask(u, module, pid, start, end);
 }
 
 static void set_module(struct unwinder *u, uint32_t module, const struct unwind_module *m)
@@ -180,10 +223,12 @@ static void drop_table(struct unwinder *u, uint32_t module)
 
 	set_module(u, module, &(struct unwind_module){.kind = UNWIND_MODULE_PENDING});
 	for (size_t i = 0; i < t->n_parts; i++)
-		retire(u, t->part[i].at, t->part[i].n);
+		retire(u, (struct retired){.extent = t->part[i]});
+	retire(u, (struct retired){.rule = t->rule, .n_rules = t->n_rules});
+	t->rule = NULL;
 	u->stats.tables -= t->state == TABLE_HERE;
 	u->stats.rows -= t->n_rows;
-	t->n_parts = t->n_rows = 0;
+	t->n_parts = t->n_rows = t->n_rules = 0;
 	t->state = TABLE_NONE;
 }
 
@@ -201,20 +246,19 @@ static void evict_one(struct unwinder *u, uint32_t keep)
 	u->stats.evicted++;
 }
 
-/* 0 (no rule) where there are too many. */
-static uint32_t intern_rule(struct unwinder *u, const struct unwind_rule *rule)
+/* The one with most rules: files that are as their compiler made them have no thousands. */
+static void evict_rules(struct unwinder *u)
 {
-	struct unwind_rule *rules = sampler_rules(u->sampler);
-	uint64_t hash = hash_bytes(rule, sizeof(*rule), 0);
+	size_t most = 0;
 
-	for (uint32_t it = 0, id; index_next(&u->rule_ix, hash, &it, &id);)
-		if (!memcmp(&rules[id], rule, sizeof(*rule)))
-			return id;
-	if (u->n_rules >= UNWIND_RULES_MAX)
-		return 0;
-	rules[u->n_rules] = *rule;
-	index_add(&u->rule_ix, hash, u->n_rules);
-	return u->n_rules++;
+	for (size_t i = 1; i < u->n_tables; i++)
+		if (u->table[i].state == TABLE_HERE &&
+		    (!most || u->table[i].n_rules > u->table[most].n_rules))
+			most = i;
+	if (!most)
+		return;
+	drop_table(u, most);
+	u->stats.evicted++;
 }
 
 /* A table as it came: its parts, which are inside of what was mapped. */
@@ -224,13 +268,13 @@ struct came {
 	const struct unwind_page *page;
 	const uint32_t *row;
 	size_t size;
-	uint32_t *number; /* of each rule, for all modules */
+	const uint32_t *number; /* of each rule but 0, for all modules */
 };
 
 static bool fits(const struct unwind_table *head, size_t size)
 {
 	return size >= sizeof(*head) && head->magic == UNWIND_TABLE_MAGIC &&
-	       head->n_rules < UNWIND_RULES_MAX && head->n_pages &&
+	       head->n_rules <= UNWIND_TABLE_RULES_MAX && head->n_pages &&
 	       head->n_pages <= UNWIND_TABLE_PAGES_MAX && head->n_rows <= UNWIND_TABLE_ROWS_MAX &&
 	       unwind_table_bytes(head) == size;
 }
@@ -260,11 +304,16 @@ static bool map_table(int fd, struct came *c)
 	return true;
 }
 
-static void number_rules(struct unwinder *u, struct came *c)
+/* false: there are too many */
+static bool number_rules(struct unwinder *u, struct table *t, struct came *c)
 {
-	c->number = xcalloc(c->head->n_rules + 1, sizeof(*c->number));
-	for (uint32_t i = 0; i < c->head->n_rules; i++)
-		c->number[i + 1] = intern_rule(u, &c->rule[i]);
+	c->number = t->rule = xcalloc(c->head->n_rules + 1, sizeof(*t->rule));
+	for (; t->n_rules < c->head->n_rules; t->n_rules++) {
+		t->rule[t->n_rules] = rulebook_take(&u->rules, &c->rule[t->n_rules]);
+		if (!t->rule[t->n_rules])
+			return false;
+	}
+	return true;
 }
 
 /* Even sizes alone, so that all begins on 8 bytes. */
@@ -284,7 +333,7 @@ static void copy_rows(const struct came *c, uint32_t from, uint32_t n, uint32_t 
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t row = c->row[from + i], rule = row & UNWIND_RULE_MASK;
 
-		rule = rule <= c->head->n_rules ? c->number[rule] : 0;
+		rule = rule && rule <= c->head->n_rules ? c->number[rule - 1] : 0;
 		out[i] = (row & ~UNWIND_RULE_MASK) | rule;
 	}
 }
@@ -353,7 +402,8 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 
 	if (!t || t->state != TABLE_ASKED)
 		return;
-	u->n_asked--;
+	if (module == u->asked)
+		u->asked = MODULE_NONE;
 	if (fd < 0 || !map_table(fd, &c)) {
 		t->state = TABLE_NEVER;
 		return;
@@ -361,17 +411,47 @@ void unwinder_take_table(struct unwinder *u, uint32_t module, int fd)
 	if (!pages_are_sound(&c)) {
 		t->state = TABLE_NEVER;
 	} else {
-		number_rules(u, &c);
-		if (!install(u, module, &c)) {
+		bool has_rules = number_rules(u, t, &c);
+
+		if (!has_rules || !install(u, module, &c)) {
 			/* What is freed now can be used a moment later, when it is asked for again.
 			 */
 			drop_table(u, module);
-			evict_one(u, module);
+			if (has_rules)
+				evict_one(u, module);
+			else
+				evict_rules(u);
 			t->not_before_ns = u->now_ns + RETRY_NS;
 		}
-		free(c.number);
 	}
 	munmap((void *)c.head, c.size);
+}
+
+static void lose_maker(struct unwinder *u, int err)
+{
+	log_warn("the process that makes unwinding tables is lost (%s): callers are missing in "
+		 "code that has none yet",
+		 strerror(-err));
+	u->maker = NULL;
+}
+
+bool unwinder_hear(struct unwinder *u)
+{
+	struct chan_msg msg;
+	int err, more;
+
+	if (!u->maker)
+		return false;
+	err = chan_fill(u->maker);
+	while ((more = chan_next(u->maker, &msg)) == 1) {
+		unwinder_take_table(u, u->asked, msg.fd);
+		if (msg.fd >= 0)
+			close(msg.fd);
+		ask_next(u);
+	}
+	if (err < 0 || more < 0)
+		lose_maker(u, err < 0 ? err : more);
+	return u->maker;
 }
 
 /* --- processes --- */
@@ -486,10 +566,14 @@ void unwinder_tick(struct unwinder *u, uint64_t now_ns)
 
 		if (!r->since_ns)
 			r->since_ns = now_ns;
-		if (now_ns - r->since_ns >= GRACE_NS)
-			arena_free(&u->arena, r->extent.at, r->extent.n);
-		else
+		if (now_ns - r->since_ns < GRACE_NS) {
 			u->retired[kept++] = *r;
+			continue;
+		}
+		if (r->extent.n)
+			arena_free(&u->arena, r->extent.at, r->extent.n);
+		rulebook_release(&u->rules, r->rule, r->n_rules);
+		free(r->rule);
 	}
 	u->n_retired = kept;
 }

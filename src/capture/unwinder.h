@@ -1,6 +1,7 @@
 #ifndef CAPTURE_UNWINDER_H
 #define CAPTURE_UNWINDER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,14 +19,16 @@
  * change is written to a new place, and the process's entry then points there: the program sees the
  * old mappings or the new ones.
  *
- * The rules of a module are asked for when a sample first needs them: the main process has them
- * made by the namer and sends them. They are dropped again, those of modules without samples for
- * longest first, when the memory that was allowed is full.
+ * The rules of a module are asked for when a sample first needs them: the table maker, at the other
+ * end of a channel of our own (profile/unwind_table.h), makes them of the files that it was told of
+ * by modules_tell_maker(): first those that many samples need, and small files. They are dropped
+ * again, those of modules without samples for longest first, when the memory that was allowed is
+ * full; and those with most rules, when no number is left for another rule.
  */
 struct unwinder;
 
-/* Borrows all. max_bytes: of the arena. */
-struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *out,
+/* Borrows all. maker: NULL for none. max_bytes: of the arena. */
+struct unwinder *unwinder_create(struct sampler *s, struct modules *modules, struct chan *maker,
 				 size_t max_bytes);
 void unwinder_destroy(struct unwinder *u);
 
@@ -47,7 +50,9 @@ void unwinder_want(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t s
 /* A process that started maps it: as above, unless others are being waited for. */
 void unwinder_expect(struct unwinder *u, uint32_t module, uint32_t pid, uint64_t start,
 		     uint64_t end);
-/* WIRE_TABLE: the table that was asked for, or -1 where there is none to be had. */
+/* The maker's channel is readable: takes what came, and asks for the next. false: it is lost. */
+bool unwinder_hear(struct unwinder *u);
+/* The table that was asked for, or -1 where there is none to be had. */
 void unwinder_take_table(struct unwinder *u, uint32_t module, int fd);
 
 /* Gives memory back that the program cannot be reading any more. */

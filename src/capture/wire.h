@@ -17,10 +17,9 @@
  *
  *	collector → main, in this order:
  *	    STARTED or FAILED    once
- *	    PROCESS, MODULE, PERFMAP, WANT_TABLE, COPY, SAMPLE, STACKS*, SNAPSHOT    as they come
+ *	    PROCESS, MODULE, PERFMAP, COPY, SAMPLE, STACKS*, SNAPSHOT    as they come
  *	    ENDED                once, then the end of the channel
  *	main → collector:
- *	    TABLE                answers a WANT_TABLE
  *	    STOP                 ends the recording; the open snapshot still comes
  *
  * A PROCESS or MODULE comes before the first STACKS that names it. Snapshots come in order of time;
@@ -31,14 +30,12 @@ enum wire_type {
 	WIRE_PROCESS,	  /* struct wire_process */
 	WIRE_MODULE,	  /* struct wire_module, path; may carry the file */
 	WIRE_PERFMAP,	  /* struct wire_perfmap; carries the file */
-	WIRE_WANT_TABLE,  /* struct wire_want_table */
 	WIRE_COPY,	  /* struct wire_copy, struct stack_copy with all that belongs to it */
 	WIRE_SAMPLE,	  /* struct wire_sample, then its stack as in STACKS */
 	WIRE_STACKS,	  /* some stacks of the next SNAPSHOT: see wire_next_stack() */
 	WIRE_SNAPSHOT,	  /* struct wire_snapshot */
 	WIRE_ENDED,	  /* struct wire_ended */
 	WIRE_FAILED,	  /* struct wire_failed: nothing was sampled */
-	WIRE_TABLE,	  /* struct wire_want_table; carries the table, where there is one */
 	WIRE_STOP,	  /* nothing */
 };
 
@@ -92,12 +89,6 @@ struct wire_module {
 /* The perf map of a process: names for the addresses of its JIT module. A regular file of the
  * process's own user; what it holds is not to be trusted. */
 struct wire_perfmap {
-	uint32_t module;
-} __attribute__((packed));
-
-/* The rules for unwinding in a module, which was told of before, in a sealed memfd: see
- * profile/unwind_table.h. */
-struct wire_want_table {
 	uint32_t module;
 } __attribute__((packed));
 

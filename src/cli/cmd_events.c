@@ -116,8 +116,6 @@ static int take_message(struct printer *p, const struct chan_msg *msg)
 	struct wire_snapshot s;
 	struct account account;
 
-	if (sampling_answer(&p->sampling, msg))
-		return 0;
 	switch (msg->type) {
 	case WIRE_STARTED:
 		if (!p->opt->raw && !p->opt->json)

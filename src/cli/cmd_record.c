@@ -117,8 +117,6 @@ static int take_message(struct session *s, const struct chan_msg *msg)
 	struct wire_failed failed = {.status = EXIT_FAILED};
 	int err;
 
-	if (sampling_answer(&s->sampling, msg))
-		return 0;
 	switch (msg->type) {
 	case WIRE_STARTED:
 		return take_started(s, msg);

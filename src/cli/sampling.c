@@ -105,7 +105,15 @@ int sampling_start(struct sampling *s, const struct record_options *r, bool each
 		log_error("cannot start the process that names functions: %s", strerror(errno));
 		return EXIT_FAILED;
 	}
+	c.table_maker = namer_start_tables(NAMER_LIMIT_MS, &s->tables);
+	if (c.table_maker < 0) {
+		log_error("cannot start the process that makes unwinding tables: %s",
+			  strerror(errno));
+		return EXIT_FAILED;
+	}
 	s->collector = collector_start(&c);
+	/* The table maker ends with the collector. */
+	close(c.table_maker);
 	if (!s->collector) {
 		log_error("cannot start the process that samples: %s", strerror(errno));
 		return EXIT_FAILED;
@@ -123,6 +131,7 @@ void sampling_end(struct sampling *s)
 {
 	if (s->collector)
 		collector_join(s->collector);
+	namer_join_tables(s->tables);
 	assemble_destroy(s->assemble);
 	namer_destroy(s->namer);
 	dict_deinit(&s->dict);
@@ -137,24 +146,6 @@ void sampling_stop(struct sampling *s)
 	if (!s->stopping)
 		collector_stop(s->collector);
 	s->stopping = true;
-}
-
-/* The collector needs the rules of a module; the namer makes them. */
-bool sampling_answer(struct sampling *s, const struct chan_msg *msg)
-{
-	struct wire_want_table want;
-	int table;
-
-	if (msg->type != WIRE_WANT_TABLE)
-		return false;
-	if (!wire_get(msg->data, msg->size, &want, sizeof(want)))
-		return true;
-	table = namer_table(s->namer, want.module);
-	/* One that has ended needs none. */
-	chan_send(s->chan, WIRE_TABLE, &want, sizeof(want), table);
-	if (table >= 0)
-		close(table);
-	return true;
 }
 
 void sampling_tell_command(const struct record_options *r, int status)

@@ -9,19 +9,21 @@
 #include "profile/dict.h"
 
 /*
- * The processes of a sampling command, and what joins them: the collector that samples, the namer
- * that names, and we in between, who are the invoking user again once both have been started.
+ * The processes of a sampling command, and what joins them: the collector that samples, the table
+ * maker that it asks for tables, the namer that names, and we in between, who are the invoking user
+ * again once all have been started.
  *
  *	status = sampling_start(&s, &opt->record, false);
  *	while (…)
  *		poll chan and signals;
- *		sampling_answer() each message, then take it
+ *		take each message
  *	sampling_end(&s);
  */
 struct sampling {
 	struct namer *namer;
 	struct collector *collector;
 	struct chan *chan; /* the collector's */
+	pid_t tables;	   /* the table maker */
 	struct startpoints starts;
 	int kallsyms, signals; /* signals: becomes readable with SIGINT, SIGTERM, SIGHUP */
 	struct dict dict;
@@ -36,8 +38,6 @@ void sampling_end(struct sampling *s);
 
 /* Asks the collector to end the recording. */
 void sampling_stop(struct sampling *s);
-/* Does what the collector asks for. true: the message was such a request. */
-bool sampling_answer(struct sampling *s, const struct chan_msg *msg);
 
 /* Signals mean again what they mean to any program. */
 void sampling_release_signals(void);

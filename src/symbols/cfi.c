@@ -19,8 +19,6 @@
 /* Nothing runs in padding. */
 #define PADDING_MAX 16
 #define POINTER_GAP (64u << 10)
-/* A few thousand rules serve all files of a machine. */
-#define FILE_RULES_MAX 32768
 
 struct load {
 	uint64_t vaddr, size, offset;
@@ -64,7 +62,7 @@ static uint32_t intern_rule(struct builder *b, const struct unwind_rule *rule)
 	for (uint32_t it = 0, id; index_next(&b->rule_ix, hash, &it, &id);)
 		if (!memcmp(&b->rule[id], rule, sizeof(*rule)))
 			return id + 1;
-	if (b->n_rules >= FILE_RULES_MAX)
+	if (b->n_rules >= UNWIND_TABLE_RULES_MAX)
 		return 0;
 	b->rule = xgrow(b->rule, &b->cap_rules, b->n_rules + 1, sizeof(*rule));
 	b->rule[b->n_rules] = *rule;

@@ -25,6 +25,8 @@
 #define TEXT_MAX_BYTES (64u << 10)
 /* How long the supervisor may take to end by itself. */
 #define STOP_MS 1000
+/* Until there are tables, stacks are cut: it gets three times the share of others. */
+#define MAKER_NICE (-5)
 /* Hostile files may be many; the person is told of the first ones. */
 #define WARNINGS_MAX 4
 
@@ -73,37 +75,64 @@ static struct rlimit file_limit(void)
 	return files;
 }
 
-struct namer *namer_create(uint32_t limit_ms)
+/* Its process, or a negative errno. */
+static pid_t start(uint32_t limit_ms, struct rlimit files, int nice_level, int *sock_ret)
 {
-	struct rlimit files = file_limit();
-	struct namer *namer;
 	int sock[2], err;
 	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sock))
-		return NULL;
+		return -errno;
 	log_progress_end();
 	pid = fork();
 	if (pid < 0) {
-		err = errno;
+		err = -errno;
 		close(sock[0]);
 		close(sock[1]);
-		errno = err;
-		return NULL;
+		return err;
 	}
 	if (pid == 0) {
+		/* Without the right to it, it goes on without. */
+		if (nice_level)
+			setpriority(PRIO_PROCESS, 0, nice_level);
 		/* Its own group: Ctrl-C is not for it, and all of it can be killed at once. */
 		setpgid(0, 0);
 		supervisor_run(sock[1], limit_ms, files);
 	}
 	setpgid(pid, pid);
 	close(sock[1]);
+	*sock_ret = sock[0];
+	return pid;
+}
+
+struct namer *namer_create(uint32_t limit_ms)
+{
+	struct rlimit files = file_limit();
+	struct namer *namer;
+	int sock;
+	pid_t pid = start(limit_ms, files, 0, &sock);
+
+	if (pid < 0) {
+		errno = -pid;
+		return NULL;
+	}
 	namer = xcalloc(1, sizeof(*namer));
-	namer->ch = chan_create(sock[0]);
+	namer->ch = chan_create(sock);
 	namer->pid = pid;
 	namer->limit_ms = limit_ms;
 	namer->max_files = files.rlim_cur > FILES_OWN ? files.rlim_cur - FILES_OWN : 0;
 	return namer;
+}
+
+int namer_start_tables(uint32_t limit_ms, pid_t *pid_ret)
+{
+	int sock;
+
+	*pid_ret = start(limit_ms, file_limit(), MAKER_NICE, &sock);
+	if (*pid_ret > 0)
+		return sock;
+	errno = -*pid_ret;
+	return -1;
 }
 
 /* True when the supervisor has ended, within about `ms`. */
@@ -119,6 +148,23 @@ static bool has_ended(pid_t pid, int ms)
 	return false;
 }
 
+static void join(pid_t pid)
+{
+	if (has_ended(pid, STOP_MS))
+		return;
+	/* Not permitted once we are another user; then it ends with us. */
+	if (kill(-pid, SIGKILL))
+		return;
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+void namer_join_tables(pid_t pid)
+{
+	if (pid > 0)
+		join(pid);
+}
+
 /*
  * At the end of its socket the supervisor kills its worker, reaps it and exits. Killing both by
  * force would leave the worker to init, which not every container has.
@@ -130,13 +176,7 @@ static void namer_stop(struct namer *namer)
 	shutdown(chan_fd(namer->ch), SHUT_RDWR);
 	chan_destroy(namer->ch);
 	namer->ch = NULL;
-	if (has_ended(namer->pid, STOP_MS))
-		return;
-	/* Not permitted once we are another user; then it ends with us. */
-	if (kill(-namer->pid, SIGKILL))
-		return;
-	while (waitpid(namer->pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	join(namer->pid);
 }
 
 void namer_destroy(struct namer *namer)
@@ -493,20 +533,6 @@ bool namer_add_debug(struct namer *namer, uint32_t module, int fd)
 	namer->n_files += 1 - namer->n_debug[module];
 	namer->n_debug[module] = 1;
 	return true;
-}
-
-int namer_table(struct namer *namer, uint32_t module)
-{
-	struct chan_msg msg;
-
-	if (!has_file(namer, module) ||
-	    !ask_once(namer, MSG_TABLE, &module, sizeof(module), -1, &msg))
-		return -1;
-	if (msg.type == MSG_TABLE_MADE)
-		return msg.fd;
-	if (msg.fd >= 0)
-		close(msg.fd);
-	return -1;
 }
 
 size_t namer_unwind(struct namer *namer, const void *copy, size_t size,

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "profile/dict.h"
 #include "symbols/identity.h"
@@ -98,12 +99,6 @@ const struct name *namer_resolve(struct namer *namer, uint32_t module, const uin
 				 size_t n);
 
 /*
- * The rules for unwinding in a module (profile/unwind_table.h): the descriptor of a sealed memfd,
- * the caller's, or -1 where there are none. Takes as long as namer_resolve().
- */
-int namer_table(struct namer *namer, uint32_t module);
-
-/*
  * Unwinds a copied stack; the bytes are a struct stack_copy with all that belongs to it, its
  * modules known by namer_add_module(). The addresses come innermost first, as struct sampler_record
  * has them, and are the namer's until its next call. Returns how many; *complete_ret: to the
@@ -113,5 +108,13 @@ size_t namer_unwind(struct namer *namer, const void *copy, size_t size,
 		    const uint64_t **address_ret, bool *complete_ret);
 
 struct namer_stats namer_stats(const struct namer *namer);
+
+/*
+ * Starts the process that makes tables for unwinding (profile/unwind_table.h), confined as the
+ * namer is: the descriptor of the channel to it, which is for the collector, or -1 with errno. It
+ * ends when all copies of that are closed; then namer_join_tables() waits for it.
+ */
+int namer_start_tables(uint32_t limit_ms, pid_t *pid_ret);
+void namer_join_tables(pid_t pid);
 
 #endif

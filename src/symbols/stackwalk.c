@@ -4,6 +4,7 @@
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/hash.h"
@@ -12,11 +13,25 @@
 /* Any will do: the stack belongs to nobody. */
 #define PID 1
 
+/* What is prepared for how many processes at most, and how much of the address space their files
+ * may take, which are mapped. */
+#define PREPARED_MAX	   16
+#define PREPARED_MAX_BYTES (512u << 20)
+
+/* The modules of one set of mappings. */
+struct prepared {
+	Dwfl *dwfl;
+	uint64_t maps_hash, used; /* used: number of the last copy */
+	uint64_t n_bytes;
+};
+
 struct stackwalk {
 	stackwalk_file_fn *file;
 	void *arg;
-	Dwfl *dwfl; /* NULL: nothing is prepared */
-	uint64_t maps_hash;
+	struct prepared prepared[PREPARED_MAX];
+	size_t n_prepared;
+	uint64_t n_copies;
+	Dwfl *dwfl; /* of the copy at hand */
 	/* The copy at hand. */
 	const struct stack_copy *copy;
 	const struct stack_copy_map *map;
@@ -57,18 +72,18 @@ struct stackwalk *stackwalk_create(stackwalk_file_fn *file, void *arg)
 	return w;
 }
 
-static void forget(struct stackwalk *w)
+static void forget(struct stackwalk *w, size_t i)
 {
-	if (w->dwfl)
-		dwfl_end(w->dwfl);
-	w->dwfl = NULL;
+	dwfl_end(w->prepared[i].dwfl);
+	w->prepared[i] = w->prepared[--w->n_prepared];
 }
 
 void stackwalk_destroy(struct stackwalk *w)
 {
 	if (!w)
 		return;
-	forget(w);
+	while (w->n_prepared)
+		forget(w, 0);
 	free(w);
 }
 
@@ -97,19 +112,22 @@ static bool find_bias(int fd, const struct stack_copy_map *m, uint64_t *bias_ret
 	return found;
 }
 
-static void report(struct stackwalk *w, const struct stack_copy_map *m)
+static void report(struct stackwalk *w, struct prepared *p, const struct stack_copy_map *m)
 {
 	int file = w->file(w->arg, m->module), fd;
+	struct stat st;
 	char name[32];
 	uint64_t bias;
 
 	elf_version(EV_CURRENT);
 	if (file < 0 || !find_bias(file, m, &bias))
 		return;
+	if (!fstat(file, &st))
+		p->n_bytes += st.st_size;
 	fd = dup(file);
 	snprintf(name, sizeof(name), "%u", m->module);
 	/* Takes the descriptor if it succeeds; a second mapping of one file is no other module. */
-	if (fd >= 0 && !dwfl_report_elf(w->dwfl, name, name, fd, bias, true))
+	if (fd >= 0 && !dwfl_report_elf(p->dwfl, name, name, fd, bias, true))
 		close(fd);
 }
 
@@ -225,25 +243,63 @@ static int take_frame(Dwfl_Frame *frame, void *arg)
 	return w->stray ? DWARF_CB_ABORT : DWARF_CB_OK;
 }
 
+static bool open_modules(struct stackwalk *w, struct prepared *p)
+{
+	p->dwfl = dwfl_begin(&callbacks);
+	if (!p->dwfl)
+		return false;
+	dwfl_report_begin(p->dwfl);
+	for (uint32_t i = 0; i < w->copy->n_maps; i++)
+		report(w, p, &w->map[i]);
+	if (!dwfl_report_end(p->dwfl, NULL, NULL) &&
+	    dwfl_attach_state(p->dwfl, NULL, PID, &thread_callbacks, w))
+		return true;
+	dwfl_end(p->dwfl);
+	return false;
+}
+
+static size_t longest_unused(const struct stackwalk *w)
+{
+	size_t oldest = 0;
+
+	for (size_t i = 1; i < w->n_prepared; i++)
+		if (w->prepared[i].used < w->prepared[oldest].used)
+			oldest = i;
+	return oldest;
+}
+
+static void make_room(struct stackwalk *w, uint64_t n_bytes)
+{
+	for (size_t i = 0; i < w->n_prepared; i++)
+		n_bytes += w->prepared[i].n_bytes;
+	while (w->n_prepared && (w->n_prepared == PREPARED_MAX || n_bytes > PREPARED_MAX_BYTES)) {
+		size_t i = longest_unused(w);
+
+		n_bytes -= w->prepared[i].n_bytes;
+		forget(w, i);
+	}
+}
+
 static bool prepare(struct stackwalk *w)
 {
-	uint64_t hash = hash_bytes(w->map, w->copy->n_maps * sizeof(*w->map), 0);
+	struct prepared p = {
+	    .maps_hash = hash_bytes(w->map, w->copy->n_maps * sizeof(*w->map), 0),
+	    .used = ++w->n_copies,
+	};
 
-	if (w->dwfl && hash == w->maps_hash)
+	for (size_t i = 0; i < w->n_prepared; i++) {
+		if (w->prepared[i].maps_hash != p.maps_hash)
+			continue;
+		w->prepared[i].used = p.used;
+		w->dwfl = w->prepared[i].dwfl;
 		return true;
-	forget(w);
-	w->dwfl = dwfl_begin(&callbacks);
-	if (!w->dwfl)
-		return false;
-	dwfl_report_begin(w->dwfl);
-	for (uint32_t i = 0; i < w->copy->n_maps; i++)
-		report(w, &w->map[i]);
-	if (dwfl_report_end(w->dwfl, NULL, NULL) ||
-	    !dwfl_attach_state(w->dwfl, NULL, PID, &thread_callbacks, w)) {
-		forget(w);
-		return false;
 	}
-	w->maps_hash = hash;
+	make_room(w, 0);
+	if (!open_modules(w, &p))
+		return false;
+	make_room(w, p.n_bytes);
+	w->dwfl = p.dwfl;
+	w->prepared[w->n_prepared++] = p;
 	return true;
 }
 

@@ -12,8 +12,7 @@
  * what the kernel's tables do not have yet, or cannot express. Files and stack are hostile, and so
  * this runs in the namer's worker.
  *
- * What was prepared for one set of mappings is kept for the next copy, which has the same ones as a
- * rule.
+ * What was prepared for the mappings of the last processes is kept for their next copies.
  */
 struct stackwalk;
 

@@ -18,6 +18,7 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "profile/stack_copy.h"
+#include "profile/unwind_table.h"
 #include "symbols/lookup.h"
 #include "symbols/stackwalk.h"
 
@@ -54,6 +55,18 @@ struct worker {
 	struct strbuf reply;
 };
 
+static void add_file(struct lookups *modules, const struct chan_msg *msg)
+{
+	struct table_file file;
+	struct build_id id = {0};
+
+	memcpy(&file, msg->data, sizeof(file));
+	id.size = file.build_id_size < BUILD_ID_MAX ? file.build_id_size : BUILD_ID_MAX;
+	memcpy(id.byte, file.build_id, id.size);
+	lookups_set(modules, file.module,
+		    lookup_create(file.is_vdso ? MODULE_VDSO : MODULE_ELF, "", &id, msg->fd));
+}
+
 /* Also the supervisor's own table, which the workers to come inherit. */
 static void change_modules(struct lookups *modules, const struct chan_msg *msg)
 {
@@ -61,6 +74,10 @@ static void change_modules(struct lookups *modules, const struct chan_msg *msg)
 	struct msg_add add;
 	char *path;
 
+	if (msg->type == TABLE_FILE && msg->size >= sizeof(struct table_file)) {
+		add_file(modules, msg);
+		return;
+	}
 	if (msg->type == MSG_ADD && msg->size >= sizeof(add)) {
 		memcpy(&add, msg->data, sizeof(add));
 		path = xstrndup((const char *)msg->data + sizeof(add), msg->size - sizeof(add));
@@ -245,7 +262,7 @@ static int make_table(struct worker *w, const struct chan_msg *msg)
 	if (l && !lookup_table(l, &table))
 		fd = seal(&table);
 	strbuf_deinit(&table);
-	err = chan_send(w->ch, MSG_TABLE_MADE, NULL, 0, fd);
+	err = chan_send(w->ch, TABLE_MADE, NULL, 0, fd);
 	if (fd >= 0)
 		close(fd);
 	return err;
@@ -291,7 +308,7 @@ static int unwind(struct worker *w, const struct chan_msg *msg)
 static bool is_question(const struct chan_msg *msg)
 {
 	return msg->type == MSG_RESOLVE || msg->type == MSG_IDENTIFY || msg->type == MSG_DEBUG ||
-	       msg->type == MSG_TABLE || msg->type == MSG_UNWIND;
+	       msg->type == TABLE_WANT || msg->type == MSG_UNWIND;
 }
 
 static _Noreturn void worker_run(int sock, struct lookups *modules)
@@ -308,7 +325,7 @@ static _Noreturn void worker_run(int sock, struct lookups *modules)
 			err = identify(&w, &msg);
 		else if (msg.type == MSG_DEBUG)
 			err = add_debug(&w, &msg);
-		else if (msg.type == MSG_TABLE)
+		else if (msg.type == TABLE_WANT)
 			err = make_table(&w, &msg);
 		else if (msg.type == MSG_UNWIND)
 			err = unwind(&w, &msg);

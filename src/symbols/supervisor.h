@@ -11,9 +11,12 @@
  * parses nothing, and a worker, its child, that parses. Both run confined, and neither opens files.
  *
  *	main -- MSG_ADD, MSG_REMOVE ---------------------------- supervisor -> worker
- *	main -- MSG_RESOLVE, MSG_IDENTIFY, MSG_DEBUG, MSG_TABLE, MSG_UNWIND -- supervisor -> worker
- *	main <- MSG_NAMES, MSG_IDENTITY, MSG_DEBUG_TAKEN, MSG_TABLE_MADE, MSG_FRAMES, MSG_FAILED
+ *	main -- MSG_RESOLVE, MSG_IDENTIFY, MSG_DEBUG, MSG_UNWIND -- supervisor -> worker
+ *	main <- MSG_NAMES, MSG_IDENTITY, MSG_DEBUG_TAKEN, MSG_FRAMES, MSG_FAILED
  *		supervisor <- worker
+ *
+ * A second such pair makes tables for the collector (profile/unwind_table.h), which asks it
+ * likewise: TABLE_FILE is what MSG_ADD is here, and TABLE_WANT a question.
  *
  * There is at most one question (the second line) under way. Where the worker
  * dies over it, a fresh one, which inherits the descriptors, gets it once more, since memory that
@@ -33,8 +36,6 @@ enum {
 	MSG_IDENTITY, /* struct identity */
 	MSG_DEBUG,    /* uint32_t module; the descriptor of what may be its debug file */
 	MSG_DEBUG_TAKEN, /* uint8_t: it is */
-	MSG_TABLE,	 /* uint32_t module */
-	MSG_TABLE_MADE,	 /* nothing; the table in a sealed memfd, where the module has one */
 	MSG_UNWIND,	 /* struct stack_copy with all that belongs to it */
 	MSG_FRAMES,	 /* uint8_t: complete; then the addresses as uint64_t */
 	MSG_FAILED,	 /* nothing */

@@ -63,19 +63,6 @@ static void take_module(const struct chan_msg *m)
 	namer_add_module(namer, w.id, kind[w.kind], path, m->fd);
 }
 
-static void send_table(const struct chan_msg *m)
-{
-	struct wire_want_table want;
-	int table;
-
-	if (!wire_get(m->data, m->size, &want, sizeof(want)))
-		return;
-	table = namer_table(namer, want.module);
-	chan_send(chan, WIRE_TABLE, &want, sizeof(want), table);
-	if (table >= 0)
-		close(table);
-}
-
 static const struct stack_copy_map *find_map(const struct stack_copy_map *map, size_t n,
 					     uint64_t address)
 {
@@ -85,7 +72,6 @@ static const struct stack_copy_map *find_map(const struct stack_copy_map *map, s
 	return NULL;
 }
 
-/* Kept until its snapshot comes: tables that are asked for must not wait for hundreds of these. */
 static void take_copy(const struct chan_msg *m)
 {
 	const uint8_t *p = (const uint8_t *)m->data + sizeof(struct wire_copy);
@@ -214,9 +200,6 @@ static void take_message(const struct chan_msg *m)
 		if (wire_get(m->data, m->size, &map, sizeof(map)))
 			namer_add_module(namer, map.module, MODULE_PERF_MAP, "[jit]", m->fd);
 		break;
-	case WIRE_WANT_TABLE:
-		send_table(m);
-		break;
 	case WIRE_COPY:
 		take_copy(m);
 		break;
@@ -236,11 +219,16 @@ static void take_message(const struct chan_msg *m)
 }
 
 /* Until the command and the collector have ended. */
-static int run(const struct capture_options *opts)
+static int run(struct capture_options *opts)
 {
-	struct collector *c = collector_start(opts);
+	struct collector *c;
 	struct chan_msg msg;
+	pid_t tables;
+	int status;
 
+	opts->table_maker = namer_start_tables(NAMER_LIMIT_MS, &tables);
+	c = collector_start(opts);
+	close(opts->table_maker);
 	if (!c)
 		return 1;
 	chan = collector_chan(c);
@@ -250,7 +238,9 @@ static int run(const struct capture_options *opts)
 			close(msg.fd);
 	}
 	forget_copied();
-	return collector_join(c);
+	status = collector_join(c);
+	namer_join_tables(tables);
+	return status;
 }
 
 static double percent(uint64_t a, uint64_t b)

@@ -1,3 +1,5 @@
+#include "base/chan.h"
+#include "profile/unwind_table.h"
 #include "symbols/elf.h"
 #include "symbols/namer.h"
 #include "symbols/supervisor.h"
@@ -186,6 +188,60 @@ TEST(a_file_of_another_build_id_has_no_names)
 	CHECK_SELF(namer, 3);
 	close(fd);
 	namer_destroy(namer);
+}
+
+/* What the table maker has of a module: its magic number, or 0 where there is no table. */
+static uint32_t table_of(struct chan *ch, uint32_t module)
+{
+	struct unwind_table head = {0};
+	struct chan_msg msg;
+
+	CHECK(!chan_send(ch, TABLE_WANT, &module, sizeof(module), -1));
+	CHECK_EQ(chan_wait(ch, 10000, &msg), 1);
+	if (msg.fd < 0)
+		return 0;
+	CHECK_EQ(msg.type, TABLE_MADE);
+	CHECK_EQ(pread(msg.fd, &head, sizeof(head), 0), sizeof(head));
+	CHECK(head.n_rows > 10);
+	close(msg.fd);
+	return head.magic;
+}
+
+TEST(tables_are_made_by_a_process_of_its_own)
+{
+	struct build_id id = build_id_of_self();
+	struct table_file file = {.module = 3};
+	int self = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	struct chan *ch;
+	pid_t pid;
+	int sock = namer_start_tables(NAMER_LIMIT_MS, &pid);
+
+	CHECK(self >= 0 && sock >= 0);
+	ch = chan_create(sock);
+	CHECK(!chan_send(ch, TABLE_FILE, &file, sizeof(file), self));
+	CHECK_EQ(table_of(ch, 3), UNWIND_TABLE_MAGIC);
+	file = (struct table_file){.module = 4, .is_vdso = 1};
+	CHECK(!chan_send(ch, TABLE_FILE, &file, sizeof(file), -1));
+	CHECK_EQ(table_of(ch, 4), UNWIND_TABLE_MAGIC);
+	/* Nobody told of it. */
+	CHECK_EQ(table_of(ch, 9), 0);
+	/* Its own build-id, and another. */
+	file = (struct table_file){.module = 5, .build_id_size = id.size};
+	memcpy(file.build_id, id.byte, id.size);
+	CHECK(!chan_send(ch, TABLE_FILE, &file, sizeof(file), self));
+	CHECK_EQ(table_of(ch, 5), UNWIND_TABLE_MAGIC);
+	file.module = 6;
+	file.build_id[0] ^= 1;
+	CHECK(!chan_send(ch, TABLE_FILE, &file, sizeof(file), self));
+	CHECK_EQ(table_of(ch, 6), 0);
+	/* No file of ours at all. */
+	file = (struct table_file){.module = 7};
+	CHECK(!chan_send(ch, TABLE_FILE, &file, sizeof(file), -1));
+	CHECK_EQ(table_of(ch, 7), 0);
+	chan_destroy(ch);
+	close(self);
+	namer_join_tables(pid);
+	CHECK(is_gone(pid));
 }
 
 TEST(each_kind_of_module)

@@ -8,6 +8,7 @@
 #include "profile/unwind_table.h"
 #include "tests/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -21,6 +22,11 @@ static struct unwind_module modules[UNWIND_MODULES_MAX];
 static struct unwind_process process[PIDS_MAX];
 static uint32_t *segment[SEGMENTS];
 static size_t n_segments, n_asked;
+static uint32_t last_asked;
+static uint64_t file_bytes[16];
+static int answer_fd;	/* what the maker's channel has: -1 for no table */
+static bool has_answer; /* … at all */
+static int maker_error; /* how it ends */
 static bool has_no_code;
 static struct unwinder *u;
 
@@ -75,9 +81,34 @@ int modules_has_code(const struct modules *m, uint32_t id)
 
 int chan_send(struct chan *ch, uint32_t type, const void *data, size_t size, int fd)
 {
-	(void)ch, (void)type, (void)data, (void)size, (void)fd;
+	(void)ch, (void)fd;
+	CHECK_EQ(type, TABLE_WANT);
+	CHECK_EQ(size, sizeof(last_asked));
+	memcpy(&last_asked, data, size);
 	n_asked++;
 	return 0;
+}
+
+uint64_t modules_bytes(const struct modules *m, uint32_t id)
+{
+	(void)m;
+	return id < 16 ? file_bytes[id] : 0;
+}
+
+int chan_fill(struct chan *ch)
+{
+	(void)ch;
+	return maker_error;
+}
+
+int chan_next(struct chan *ch, struct chan_msg *msg_ret)
+{
+	(void)ch;
+	*msg_ret = (struct chan_msg){.type = TABLE_MADE, .fd = answer_fd};
+	if (!has_answer)
+		return 0;
+	has_answer = false;
+	return 1;
 }
 
 static void stop(void)
@@ -97,7 +128,9 @@ static void start(size_t max_segments)
 	memset(process, 0, sizeof(process));
 	n_asked = 0;
 	has_no_code = false;
-	u = unwinder_create(NULL, NULL, NULL,
+	memset(file_bytes, 0, sizeof(file_bytes));
+	maker_error = 0;
+	u = unwinder_create(NULL, NULL, (struct chan *)rules,
 			    max_segments * UNWIND_SEGMENT_WORDS * sizeof(uint32_t));
 }
 
@@ -267,6 +300,62 @@ TEST(what_has_no_code_is_not_asked_for)
 	CHECK_EQ(modules[3].kind, UNWIND_MODULE_PENDING);
 }
 
+/* The table that was asked for, or none, by the channel. */
+static void hear(int fd)
+{
+	answer_fd = fd;
+	has_answer = true;
+	CHECK(unwinder_hear(u));
+}
+
+TEST(tables_are_asked_for_one_by_one_and_the_urgent_first)
+{
+	static const uint32_t order[] = {2, 4, 5, 3};
+
+	start(1);
+	for (uint32_t i = 2; i < 6; i++)
+		file_bytes[i] = i == 5 ? 1 << 20 : 3 << 20;
+	unwinder_want(u, 2, 1, 0, 0);
+	unwinder_expect(u, 3, 1, 0, 0);
+	unwinder_want(u, 5, 1, 0, 0);
+	/* Three times as much, and four samples that miss it. */
+	for (int i = 0; i < 4; i++)
+		unwinder_want(u, 4, 1, 0, 0);
+	for (size_t i = 0; i < 4; i++) {
+		CHECK_EQ(n_asked, i + 1);
+		CHECK_EQ(last_asked, order[i]);
+		make_table(0, 1, 1, order[i]);
+		hear(sealed(F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW));
+		CHECK_EQ(modules[order[i]].kind, UNWIND_MODULE_TABLE);
+		CHECK_EQ(rules[rule_at(order[i], 0x10)].offset, order[i]);
+	}
+	CHECK_EQ(n_asked, 4);
+	/* One that has none does not hold up the next. */
+	unwinder_want(u, 6, 1, 0, 0);
+	unwinder_want(u, 7, 1, 0, 0);
+	CHECK_EQ(last_asked, 6);
+	hear(-1);
+	CHECK_EQ(last_asked, 7);
+	/* What comes unasked is not taken. */
+	hear(-1);
+	make_table(0, 1, 1, 1);
+	hear(sealed(F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW));
+	CHECK_EQ(unwinder_stats(u).tables, 4);
+	CHECK_EQ(n_asked, 6);
+}
+
+TEST(a_maker_that_is_lost_is_not_asked)
+{
+	start(1);
+	unwinder_want(u, 2, 1, 0, 0);
+	unwinder_want(u, 3, 1, 0, 0);
+	maker_error = -EPIPE;
+	CHECK(!unwinder_hear(u));
+	unwinder_want(u, 4, 1, 0, 0);
+	CHECK_EQ(n_asked, 1);
+	CHECK(!unwinder_hear(u));
+}
+
 static void refuses(uint32_t module)
 {
 	ask_and_give(module);
@@ -405,6 +494,65 @@ TEST(the_longest_unused_table_makes_room)
 		CHECK_EQ(rules[rule_at(3, page << 12 | 0x10)].offset, 3);
 		CHECK_EQ(rules[rule_at(4, page << 12 | 0x10)].offset, 4);
 	}
+}
+
+/* Hostile files take as many rules as they may, until there are no more. */
+TEST(rules_of_many_files_do_not_starve_another)
+{
+	const uint32_t n = UNWIND_RULES_MAX / UNWIND_TABLE_RULES_MAX;
+	uint64_t t = 100;
+
+	start(SEGMENTS);
+	make_table(0, 1, 1, 7);
+	ask_and_give(1);
+	for (uint32_t module = 2; module < n + 2; module++) {
+		make_table(0, 5000, UNWIND_TABLE_RULES_MAX, module * 10000);
+		ask_and_give(module);
+		unwinder_use(u, module, module * SEC);
+	}
+	/* The last one did not fit, and another one went with it: not the one that is used least,
+	 * but has one rule. */
+	CHECK_EQ(modules[n + 1].kind, UNWIND_MODULE_PENDING);
+	CHECK_EQ(modules[1].kind, UNWIND_MODULE_TABLE);
+	CHECK_EQ(unwinder_stats(u).tables, n - 1);
+	CHECK_EQ(unwinder_stats(u).evicted, 1);
+	/* The program may still read them. */
+	make_table(0, 1, 2, 7);
+	ask_and_give(50);
+	CHECK_EQ(modules[50].kind, UNWIND_MODULE_PENDING);
+	unwinder_tick(u, t * SEC);
+	unwinder_tick(u, ++t * SEC);
+	/* Later there is room for others, as often as they come and go. */
+	for (uint32_t module = 60; module < 120; module++) {
+		t += 10;
+		unwinder_tick(u, t * SEC);
+		make_table(0, 5000, 4000, module * 10000);
+		ask_and_give(module);
+		unwinder_tick(u, ++t * SEC);
+		unwinder_tick(u, ++t * SEC);
+	}
+	t += 10;
+	unwinder_tick(u, t * SEC);
+	make_table(0, 1, 2, 7);
+	ask_and_give(50);
+	if (modules[50].kind != UNWIND_MODULE_TABLE) {
+		t += 10;
+		unwinder_tick(u, t * SEC);
+		unwinder_tick(u, ++t * SEC);
+		t += 10;
+		unwinder_tick(u, t * SEC);
+		ask_and_give(50);
+	}
+	CHECK_EQ(modules[50].kind, UNWIND_MODULE_TABLE);
+	CHECK_EQ(rules[rule_at(50, 0x10)].offset, 7);
+	CHECK_EQ(rule_at(50, 0x10), rule_at(1, 0x10));
+	/* What is there is as it was. */
+	for (uint32_t module = 2; module < 120; module++)
+		for (uint64_t page = 0;
+		     page < 100 && modules[module].kind == UNWIND_MODULE_TABLE && module != 50;
+		     page++)
+			CHECK_EQ(rules[rule_at(module, page << 12 | 0x10)].offset,
+				 module * 10000 + page);
 }
 
 TEST(mappings_follow_what_happens)
