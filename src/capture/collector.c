@@ -20,6 +20,7 @@
 #include "capture/cutter.h"
 #include "capture/events.h"
 #include "capture/intake.h"
+#include "capture/ksyms.h"
 #include "capture/privileges.h"
 #include "capture/sampler.h"
 #include "capture/sideband.h"
@@ -101,6 +102,7 @@ static void send_stacks(struct run *r, const struct tally *t)
 		strbuf_add(&sb, one, tally_write(t, i, one));
 		if (sb.len < CHUNK_BYTES && i + 1 < t->n_pairs)
 			continue;
+		ksyms_see(r->intake.ksyms, sb.data, sb.len);
 		chan_send(r->out, WIRE_STACKS, sb.data, sb.len, -1);
 		strbuf_clear(&sb);
 	}
@@ -417,6 +419,8 @@ static int open_sampler(struct run *r)
 		    unwinder_create(r->sampler, r->intake.modules, r->out, opts->table_bytes);
 	if (r->intake.unwinder && r->intake.follows)
 		unwinder_follow(r->intake.unwinder, r->command.pid);
+	if (!opts->user_only && ksyms_are_hidden())
+		r->intake.ksyms = ksyms_create(r->out);
 	return sampler_attach(r->sampler, &r->events);
 }
 
@@ -563,6 +567,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	events_close(&r.events);
 	unwinder_destroy(r.intake.unwinder);
 	sampler_destroy(r.sampler);
+	ksyms_destroy(r.intake.ksyms);
 	sideband_destroy(r.sideband);
 	free(r.cpu);
 	intake_deinit(&r.intake);
