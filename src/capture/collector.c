@@ -257,6 +257,26 @@ static void take_table(struct run *r, const struct chan_msg *msg)
 		unwinder_take_table(r->intake.unwinder, head.module, msg->fd);
 }
 
+/* Files that main cannot open, since they stand in another root. */
+static void open_debug(struct run *r, const struct chan_msg *msg)
+{
+	struct wire_debug head;
+	const char *p, *end = (const char *)msg->data + msg->size;
+
+	if (!wire_get(msg->data, msg->size, &head, sizeof(head)))
+		return;
+	p = (const char *)msg->data + sizeof(head);
+	for (int i = 0; i < WIRE_DEBUG_PATHS && memchr(p, '\0', end - p); i++) {
+		int fd = modules_open_debug(r->intake.modules, head.module, p);
+
+		if (fd >= 0) {
+			chan_send(r->out, WIRE_DEBUG, &head, sizeof(head), fd);
+			close(fd);
+		}
+		p += strlen(p) + 1;
+	}
+}
+
 static void hear_main(struct run *r)
 {
 	struct chan_msg msg;
@@ -269,6 +289,8 @@ static void hear_main(struct run *r)
 		r->stop |= msg.type == WIRE_STOP;
 		if (msg.type == WIRE_TABLE)
 			take_table(r, &msg);
+		if (msg.type == WIRE_WANT_DEBUG)
+			open_debug(r, &msg);
 		if (msg.fd >= 0)
 			close(msg.fd);
 	}

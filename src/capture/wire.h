@@ -22,6 +22,7 @@
  *	    ENDED                once, then the end of the channel
  *	main → collector:
  *	    TABLE                answers a WANT_TABLE
+ *	    WANT_DEBUG           is answered by a DEBUG for each file that is there
  *	    STOP                 ends the recording; the open snapshot still comes
  *
  * A PROCESS, MODULE or KERNEL_NAMES comes before the first STACKS that needs it. Snapshots come in
@@ -42,6 +43,8 @@ enum wire_type {
 	WIRE_FAILED,	   /* struct wire_failed: nothing was sampled */
 	WIRE_TABLE,	   /* struct wire_want_table; carries the table, where there is one */
 	WIRE_STOP,	   /* nothing */
+	WIRE_WANT_DEBUG,   /* struct wire_debug, paths */
+	WIRE_DEBUG,	   /* struct wire_debug; carries a file */
 };
 
 struct wire_started {
@@ -111,6 +114,16 @@ struct wire_want_table {
 struct wire_kernel_name {
 	uint64_t address;
 	uint16_t size; /* of the name, without NUL */
+} __attribute__((packed));
+
+/*
+ * Separate debug files of a module that was told of: what stands at the paths (each with its NUL,
+ * at most WIRE_DEBUG_PATHS) in the root of a process that runs it, where that is another root or
+ * mount namespace than ours; ours main can look into itself. A regular file, not to be trusted.
+ */
+#define WIRE_DEBUG_PATHS 8
+struct wire_debug {
+	uint32_t module;
 } __attribute__((packed));
 
 /*

@@ -26,6 +26,7 @@ struct code {
 	uint8_t kind;	 /* enum wire_module_kind */
 	uint32_t module; /* in the dict */
 	bool is_libc;	 /* the one of which we know where stacks begin */
+	bool has_debug;	 /* a file of its own with its symbols */
 };
 
 /* The name of a place in a module, asked for once. */
@@ -52,6 +53,7 @@ struct assemble {
 	struct namer *namer;
 	const struct startpoints *starts;
 	const char *debug_folder;
+	struct chan *collector; /* who opens what stands in other roots, or NULL */
 	struct code *code;
 	size_t n_code, cap_code;
 	uint32_t *process; /* in the dict, by the collector's number */
@@ -107,6 +109,11 @@ struct assemble *assemble_create(struct dict *dict, struct namer *namer,
 	a->seed = hash_seed();
 	namer_add_module(namer, KERNEL, MODULE_KERNEL, "[kernel]", kallsyms);
 	return a;
+}
+
+void assemble_ask(struct assemble *a, struct chan *collector)
+{
+	a->collector = collector;
 }
 
 void assemble_destroy(struct assemble *a)
@@ -179,6 +186,45 @@ static void forget_unnamed(struct assemble *a, uint32_t module)
 	}
 }
 
+static bool add_path(void *arg, const char *path)
+{
+	struct strbuf *sb = arg;
+
+	strbuf_add(sb, path, strlen(path) + 1);
+	return false;
+}
+
+/* Has the collector look for debug files where the module's process sees them. */
+static void want_debug(struct assemble *a, uint32_t module, const char *path,
+		       const struct identity *id)
+{
+	struct wire_debug head = {.module = module};
+	struct strbuf sb = {0};
+
+	if (!a->collector)
+		return;
+	strbuf_add(&sb, &head, sizeof(head));
+	debugfiles_each(path, id, NULL, add_path, &sb);
+	if (sb.len > sizeof(head))
+		chan_send(a->collector, WIRE_WANT_DEBUG, sb.data, sb.len, -1);
+	strbuf_deinit(&sb);
+}
+
+static int take_debug(struct assemble *a, const struct chan_msg *msg)
+{
+	struct wire_debug w;
+
+	if (!wire_get(msg->data, msg->size, &w, sizeof(w)) || w.module >= a->n_code)
+		return -EPROTO;
+	if (a->code[w.module].has_debug || msg->fd < 0 ||
+	    !namer_add_debug(a->namer, w.module, msg->fd))
+		return 0;
+	a->code[w.module].has_debug = true;
+	for (size_t i = 0; i < a->n_places; i++)
+		a->place[i].is_pending |= a->place[i].module == w.module;
+	return 0;
+}
+
 /*
  * Gives a file to the namer, with its debug file, and completes what is known of its build-id.
  * What only stands at the module's path by now, and is of another build, is not believed.
@@ -201,7 +247,8 @@ static void add_elf(struct assemble *a, struct wire_module *w, const char *path,
 		w->build_id_size = id.build_id_size;
 		memcpy(w->build_id, id.build_id, sizeof(id.build_id));
 	}
-	debugfiles_attach(a->namer, w->id, path, &id, a->debug_folder);
+	if (!debugfiles_attach(a->namer, w->id, path, &id, a->debug_folder))
+		want_debug(a, w->id, path, &id);
 }
 
 static int take_module(struct assemble *a, const struct chan_msg *msg)
@@ -722,6 +769,9 @@ int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snap
 		break;
 	case WIRE_KERNEL_NAMES:
 		err = take_kernel_names(a, msg);
+		break;
+	case WIRE_DEBUG:
+		err = take_debug(a, msg);
 		break;
 	case WIRE_COPY:
 		err = take_copy(a, msg);

@@ -30,10 +30,13 @@ struct assemble *assemble_create(struct dict *dict, struct namer *namer,
 				 const char *debug_folder);
 void assemble_destroy(struct assemble *a);
 
+/* Where to ask for debug files in the roots of profiled processes (WIRE_WANT_DEBUG); borrowed. */
+void assemble_ask(struct assemble *a, struct chan *collector);
+
 /*
- * Takes PROCESS, MODULE, PERFMAP, KERNEL_NAMES, COPY, STACKS and SNAPSHOT messages, and closes
- * their descriptors; others are passed over. 1 with a snapshot in *ret (which is reused: deinit it
- * in the end), 0, or -EPROTO for what no collector says.
+ * Takes PROCESS, MODULE, PERFMAP, KERNEL_NAMES, DEBUG, COPY, STACKS and SNAPSHOT messages, and
+ * closes their descriptors; others are passed over. 1 with a snapshot in *ret (which is reused:
+ * deinit it in the end), 0, or -EPROTO for what no collector says.
  */
 /*
  * The stack of a SAMPLE message: the process and the node in the dict. What assemble_message() took
