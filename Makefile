@@ -115,6 +115,7 @@ $(O)/bpf/%.skel.h: $(O)/bpf/%.bpf.o
 	$(Q)$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@.tmp && mv $@.tmp $@
 
 $(O)/src/capture/sampler.o: $(O)/bpf/sampler.skel.h
+$(O)/src/capture/ksyms.o: $(O)/bpf/ksyms.skel.h
 
 # The faces are checked by digest (fonts/SHA256SUMS) unless FONT names another.
 $(O)/fonts/fonts.o: fonts/fonts.S fonts/check.sh $(FONT) $(FONT_BOLD)
@@ -129,7 +130,7 @@ $(O)/tests/%: $(O)/tests/%.o $(lib) $(fonts)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $< $(lib) $(fonts) $(libs)
 
 # What needs the BPF program.
-fuzz_not := src/cli/% $(patsubst %,src/capture/%.c,sampler unwinder intake collector)
+fuzz_not := src/cli/% $(patsubst %,src/capture/%.c,sampler ksyms unwinder intake collector)
 fuzz_cli := $(wildcard src/cli/option*.c) src/cli/suggest.c
 $(O)/tests/fuzz/%: tests/fuzz/%.c $(src) $(fonts)
 	@mkdir -p $(@D)

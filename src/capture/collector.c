@@ -20,6 +20,7 @@
 #include "capture/cutter.h"
 #include "capture/events.h"
 #include "capture/intake.h"
+#include "capture/ksyms.h"
 #include "capture/privileges.h"
 #include "capture/sampler.h"
 #include "capture/sideband.h"
@@ -101,6 +102,7 @@ static void send_stacks(struct run *r, const struct tally *t)
 		strbuf_add(&sb, one, tally_write(t, i, one));
 		if (sb.len < CHUNK_BYTES && i + 1 < t->n_pairs)
 			continue;
+		ksyms_see(r->intake.ksyms, sb.data, sb.len);
 		chan_send(r->out, WIRE_STACKS, sb.data, sb.len, -1);
 		strbuf_clear(&sb);
 	}
@@ -268,6 +270,26 @@ static void hear_maker(struct run *r)
 	r->maker = NULL;
 }
 
+/* Files that main cannot open, since they stand in another root. */
+static void open_debug(struct run *r, const struct chan_msg *msg)
+{
+	struct wire_debug head;
+	const char *p, *end = (const char *)msg->data + msg->size;
+
+	if (!wire_get(msg->data, msg->size, &head, sizeof(head)))
+		return;
+	p = (const char *)msg->data + sizeof(head);
+	for (int i = 0; i < WIRE_DEBUG_PATHS && memchr(p, '\0', end - p); i++) {
+		int fd = modules_open_debug(r->intake.modules, head.module, p);
+
+		if (fd >= 0) {
+			chan_send(r->out, WIRE_DEBUG, &head, sizeof(head), fd);
+			close(fd);
+		}
+		p += strlen(p) + 1;
+	}
+}
+
 static void hear_main(struct run *r)
 {
 	struct chan_msg msg;
@@ -278,6 +300,8 @@ static void hear_main(struct run *r)
 		if (err != 1)
 			break;
 		r->stop |= msg.type == WIRE_STOP;
+		if (msg.type == WIRE_WANT_DEBUG)
+			open_debug(r, &msg);
 		if (msg.fd >= 0)
 			close(msg.fd);
 	}
@@ -441,6 +465,8 @@ static int open_sampler(struct run *r)
 		return status;
 	if (sampler_by_tables(r->sampler))
 		open_unwinder(r);
+	if (!opts->user_only && ksyms_are_hidden())
+		r->intake.ksyms = ksyms_create(r->out);
 	return sampler_attach(r->sampler, &r->events);
 }
 
@@ -591,6 +617,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	events_close(&r.events);
 	unwinder_destroy(r.intake.unwinder);
 	sampler_destroy(r.sampler);
+	ksyms_destroy(r.intake.ksyms);
 	sideband_destroy(r.sideband);
 	free(r.cpu);
 	intake_deinit(&r.intake);

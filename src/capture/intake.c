@@ -530,6 +530,7 @@ static void tell_sample(struct intake *in, const struct sampler_record *r, uint3
 	memcpy(head.comm, r->comm, sizeof(head.comm));
 	memcpy(bytes, &head, sizeof(head));
 	size += tally_write_stack(s, process, 1, bytes + size);
+	ksyms_see(in->ksyms, bytes + sizeof(head), size - sizeof(head));
 	if (chan_backlog(in->out) > INTAKE_BACKLOG_MAX ||
 	    chan_send(in->out, WIRE_SAMPLE, bytes, size, -1))
 		in->unsent++;

@@ -9,6 +9,7 @@
 #include "capture/blocks.h"
 #include "capture/cgroups.h"
 #include "capture/cutter.h"
+#include "capture/ksyms.h"
 #include "capture/modules.h"
 #include "capture/procs.h"
 #include "capture/sampler.h"
@@ -27,6 +28,7 @@ struct intake {
 	struct modules *modules;
 	struct cutter *cutter;
 	struct unwinder *unwinder; /* NULL: stacks are read by frame pointers */
+	struct ksyms *ksyms;	   /* NULL: kallsyms tells what the kernel's functions are called */
 	/* Closes the oldest snapshot, where too many are open. */
 	void (*make_room)(void *arg);
 	void *arg;

@@ -21,8 +21,9 @@
 /* Descriptors left for everything else. */
 #define SPARE_FDS 256
 
-#define DELETED	  " (deleted)"
-#define ELF_MAGIC "\177ELF"
+#define DELETED	     " (deleted)"
+#define DEBUG_FOLDER "/usr/lib/debug/"
+#define ELF_MAGIC    "\177ELF"
 
 struct code_module {
 	char *path;
@@ -34,6 +35,7 @@ struct code_module {
 	int fd; /* -1: not opened, or given away */
 	bool has_file;
 	uint32_t process;
+	uint32_t pid; /* the last that was seen to run it */
 };
 
 /* What a mapping says of its file leads to the module without opening anything. */
@@ -299,6 +301,7 @@ void modules_use(struct modules *m, uint32_t id, uint32_t pid, uint64_t start, u
 	bool file = mod->kind == WIRE_MODULE_FILE || mod->kind == WIRE_MODULE_DELETED ||
 		    mod->kind == WIRE_MODULE_MEMFD;
 
+	mod->pid = pid;
 	if (mod->told && (mod->has_file || !file || mod->tries >= MAX_TRIES))
 		return;
 	if (file && !mod->has_file) {
@@ -313,6 +316,30 @@ void modules_use(struct modules *m, uint32_t id, uint32_t pid, uint64_t start, u
 			return;
 	}
 	tell(m, id);
+}
+
+/* DIR/NAME or DIR/.debug/NAME, of a file in DIR. */
+static bool is_beside(const char *path, const char *file)
+{
+	const char *slash = strrchr(file, '/');
+	size_t len = slash ? (size_t)(slash - file) + 1 : 0;
+
+	if (!len || strncmp(path, file, len))
+		return false;
+	path += len;
+	if (begins(path, ".debug/"))
+		path += strlen(".debug/");
+	return *path && !strchr(path, '/');
+}
+
+int modules_open_debug(const struct modules *m, uint32_t id, const char *path)
+{
+	const struct code_module *mod = id && id <= m->n_modules ? &m->module[id - 1] : NULL;
+
+	if (!mod || !mod->pid || strstr(path, "/../") ||
+	    (!begins(path, DEBUG_FOLDER) && !is_beside(path, mod->path)))
+		return -EINVAL;
+	return targetfile_open_foreign(mod->pid, path);
 }
 
 uint32_t modules_add_jit(struct modules *m, uint32_t process)

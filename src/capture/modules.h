@@ -42,6 +42,12 @@ uint32_t modules_see(struct modules *m, const struct mapped *map);
 /* A sample fell into it: tells the main process, once. `map` (path and all) is where it is mapped,
  * for another try where the file could not be opened. */
 void modules_use(struct modules *m, uint32_t id, uint32_t pid, uint64_t start, uint64_t end);
+/*
+ * A separate debug file of the module, in the root of the last process that was seen to run it, as
+ * targetfile_open_foreign(). Only paths below /usr/lib/debug, beside the module's own, and in
+ * .debug there are opened; others are -EINVAL.
+ */
+int modules_open_debug(const struct modules *m, uint32_t id, const char *path);
 /* The module for all anonymous code of a process. */
 uint32_t modules_add_jit(struct modules *m, uint32_t process);
 /* It is code that came with a file, or the kernel's own page: it can have rules for unwinding. */

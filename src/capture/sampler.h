@@ -12,8 +12,8 @@
 
 /*
  * The BPF program in the kernel: loads it with the filters of the options, attaches it to the
- * events, and reads what it leaves: records out of a ring, and counters by interval. The one file
- * that knows libbpf.
+ * events, and reads what it leaves: records out of a ring, and counters by interval. This
+ * and capture/ksyms.c alone know libbpf.
  *
  *	sampler_create → sampler_attach → sampler_begin →
  *	(sampler_drain, sampler_counters)* →

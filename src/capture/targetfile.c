@@ -90,6 +90,31 @@ int targetfile_open_path(uint32_t pid, const char *path, uint32_t dev_major, uin
 	return fd;
 }
 
+/* The process sees the files that we see. */
+static bool is_ours(uint32_t pid, int root)
+{
+	struct stat own, its;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%u/ns/mnt", pid);
+	if (stat("/proc/self/ns/mnt", &own) || stat(path, &its) || own.st_ino != its.st_ino)
+		return false;
+	return !stat("/", &own) && !fstat(root, &its) && own.st_dev == its.st_dev &&
+	       own.st_ino == its.st_ino;
+}
+
+int targetfile_open_foreign(uint32_t pid, const char *path)
+{
+	int root = open_root(pid), fd;
+	struct stat st;
+
+	if (root < 0)
+		return root;
+	fd = is_ours(pid, root) ? -EXDEV : look(root, path, 0);
+	close(root);
+	return fd < 0 ? fd : take_regular(fd, &st);
+}
+
 /* The effective user of the process, and its pid as it sees it itself. */
 static bool read_status(uint32_t pid, uint32_t *euid_ret, uint32_t *nspid_ret)
 {

@@ -20,6 +20,12 @@ int targetfile_open_mapped(uint32_t pid, uint64_t start, uint64_t end);
 int targetfile_open_path(uint32_t pid, const char *path, uint32_t dev_major, uint32_t dev_minor,
 			 uint64_t inode);
 
+/*
+ * What stands at `path` in the process's root; -EXDEV where it has the root and the mounts that we
+ * have.
+ */
+int targetfile_open_foreign(uint32_t pid, const char *path);
+
 /* /tmp/perf-N.map in the process's root, N its pid in its innermost PID namespace: of its own user
  * or of root, under one name only. */
 int targetfile_open_perfmap(uint32_t pid);

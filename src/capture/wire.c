@@ -30,6 +30,21 @@ int wire_next_stack(const void *data, size_t size, size_t *at, struct wire_stack
 	return 1;
 }
 
+int wire_next_kernel_name(const void *data, size_t size, size_t *at, struct wire_kernel_name *ret,
+			  const char **name_ret)
+{
+	const char *p = (const char *)data + *at;
+	size_t left = size - *at;
+
+	if (!left)
+		return 0;
+	if (!wire_get(p, left, ret, sizeof(*ret)) || left - sizeof(*ret) < ret->size)
+		return -EPROTO;
+	*name_ret = p + sizeof(*ret);
+	*at += sizeof(*ret) + ret->size;
+	return 1;
+}
+
 int wire_get_sample(const void *data, size_t size, struct wire_sample *ret,
 		    struct wire_stack_view *stack_ret)
 {

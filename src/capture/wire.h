@@ -17,26 +17,31 @@
  *
  *	collector → main, in this order:
  *	    STARTED or FAILED    once
- *	    PROCESS, MODULE, PERFMAP, COPY, SAMPLE, STACKS*, SNAPSHOT    as they come
+ *	    PROCESS, MODULE, PERFMAP, KERNEL_NAMES, COPY, SAMPLE, STACKS*, SNAPSHOT
+ *				 as they come
  *	    ENDED                once, then the end of the channel
  *	main → collector:
+ *	    WANT_DEBUG           is answered by a DEBUG for each file that is there
  *	    STOP                 ends the recording; the open snapshot still comes
  *
- * A PROCESS or MODULE comes before the first STACKS that names it. Snapshots come in order of time;
- * their STACKS come right before them.
+ * A PROCESS, MODULE or KERNEL_NAMES comes before the first STACKS that needs it. Snapshots come in
+ * order of time; their STACKS come right before them.
  */
 enum wire_type {
-	WIRE_STARTED = 1, /* struct wire_started */
-	WIRE_PROCESS,	  /* struct wire_process */
-	WIRE_MODULE,	  /* struct wire_module, path; may carry the file */
-	WIRE_PERFMAP,	  /* struct wire_perfmap; carries the file */
-	WIRE_COPY,	  /* struct wire_copy, struct stack_copy with all that belongs to it */
-	WIRE_SAMPLE,	  /* struct wire_sample, then its stack as in STACKS */
-	WIRE_STACKS,	  /* some stacks of the next SNAPSHOT: see wire_next_stack() */
-	WIRE_SNAPSHOT,	  /* struct wire_snapshot */
-	WIRE_ENDED,	  /* struct wire_ended */
-	WIRE_FAILED,	  /* struct wire_failed: nothing was sampled */
-	WIRE_STOP,	  /* nothing */
+	WIRE_STARTED = 1,  /* struct wire_started */
+	WIRE_PROCESS,	   /* struct wire_process */
+	WIRE_MODULE,	   /* struct wire_module, path; may carry the file */
+	WIRE_PERFMAP,	   /* struct wire_perfmap; carries the file */
+	WIRE_KERNEL_NAMES, /* each: struct wire_kernel_name, name; see wire_next_kernel_name() */
+	WIRE_COPY,	   /* struct wire_copy, struct stack_copy with all that belongs to it */
+	WIRE_SAMPLE,	   /* struct wire_sample, then its stack as in STACKS */
+	WIRE_STACKS,	   /* some stacks of the next SNAPSHOT: see wire_next_stack() */
+	WIRE_SNAPSHOT,	   /* struct wire_snapshot */
+	WIRE_ENDED,	   /* struct wire_ended */
+	WIRE_FAILED,	   /* struct wire_failed: nothing was sampled */
+	WIRE_STOP,	   /* nothing */
+	WIRE_WANT_DEBUG,   /* struct wire_debug, paths */
+	WIRE_DEBUG,	   /* struct wire_debug; carries a file */
 };
 
 struct wire_started {
@@ -89,6 +94,26 @@ struct wire_module {
 /* The perf map of a process: names for the addresses of its JIT module. A regular file of the
  * process's own user; what it holds is not to be trusted. */
 struct wire_perfmap {
+	uint32_t module;
+} __attribute__((packed));
+
+/*
+ * What the kernel calls the code at an address, where kallsyms does not show addresses
+ * (capture/ksyms.h): "NAME", "NAME [MODULE]"; "0x…" or nothing where it has no name. The address is
+ * that of wire_running().
+ */
+struct wire_kernel_name {
+	uint64_t address;
+	uint16_t size; /* of the name, without NUL */
+} __attribute__((packed));
+
+/*
+ * Separate debug files of a module that was told of: what stands at the paths (each with its NUL,
+ * at most WIRE_DEBUG_PATHS) in the root of a process that runs it, where that is another root or
+ * mount namespace than ours; ours main can look into itself. A regular file, not to be trusted.
+ */
+#define WIRE_DEBUG_PATHS 8
+struct wire_debug {
 	uint32_t module;
 } __attribute__((packed));
 
@@ -177,8 +202,20 @@ int wire_next_stack(const void *data, size_t size, size_t *at, struct wire_stack
 /* A message of a SAMPLE. 0 or -EPROTO. */
 int wire_get_sample(const void *data, size_t size, struct wire_sample *ret,
 		    struct wire_stack_view *stack_ret);
+/* The name at *at, which begins with 0; it is not terminated. 1, 0 at the end, or -EPROTO. */
+int wire_next_kernel_name(const void *data, size_t size, size_t *at, struct wire_kernel_name *ret,
+			  const char **name_ret);
 uint64_t wire_kernel_address(const struct wire_stack_view *v, size_t i);
 struct wire_frame wire_user_frame(const struct wire_stack_view *v, size_t i);
+
+/*
+ * Where the code was running, of an address in a stack: for a caller the byte before the place to
+ * which its callee returns, which may belong to the next function already.
+ */
+static inline uint64_t wire_running(uint64_t address, size_t depth)
+{
+	return depth ? address - 1 : address;
+}
 
 /* Copies the struct at the head of a message: false where the message is too short. */
 bool wire_get(const void *data, size_t size, void *head_ret, size_t head_size);

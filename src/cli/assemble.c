@@ -11,6 +11,7 @@
 #include "capture/wire.h"
 #include "profile/stack_copy.h"
 #include "symbols/debugfiles.h"
+#include "symbols/kernelnames.h"
 
 /* The namer's number of the kernel; modules of processes count from 1. */
 #define KERNEL 0
@@ -25,6 +26,7 @@ struct code {
 	uint8_t kind;	 /* enum wire_module_kind */
 	uint32_t module; /* in the dict */
 	bool is_libc;	 /* the one of which we know where stacks begin */
+	bool has_debug;	 /* a file of its own with its symbols */
 };
 
 /* The name of a place in a module, asked for once. */
@@ -51,6 +53,7 @@ struct assemble {
 	struct namer *namer;
 	const struct startpoints *starts;
 	const char *debug_folder;
+	struct chan *collector; /* who opens what stands in other roots, or NULL */
 	struct code *code;
 	size_t n_code, cap_code;
 	uint32_t *process; /* in the dict, by the collector's number */
@@ -66,6 +69,7 @@ struct assemble {
 	uint32_t truncated[UNWIND_ENDS]; /* frame, by how the unwinding ended; 0: not needed yet */
 	uint64_t seed;
 	struct strbuf text;
+	struct kernelnames kernel;
 	uint32_t state[BLOCK_STATES]; /* likewise, by what a blocked thread waits for */
 	struct copied *copied;	      /* the last ones */
 	size_t n_copied, cap_copied;
@@ -107,6 +111,11 @@ struct assemble *assemble_create(struct dict *dict, struct namer *namer,
 	return a;
 }
 
+void assemble_ask(struct assemble *a, struct chan *collector)
+{
+	a->collector = collector;
+}
+
 void assemble_destroy(struct assemble *a)
 {
 	if (!a)
@@ -120,6 +129,7 @@ void assemble_destroy(struct assemble *a)
 	forget_copied(a, 0);
 	free(a->copied);
 	strbuf_deinit(&a->text);
+	kernelnames_deinit(&a->kernel);
 	snapshot_deinit(&a->open);
 	free(a);
 }
@@ -176,6 +186,45 @@ static void forget_unnamed(struct assemble *a, uint32_t module)
 	}
 }
 
+static bool add_path(void *arg, const char *path)
+{
+	struct strbuf *sb = arg;
+
+	strbuf_add(sb, path, strlen(path) + 1);
+	return false;
+}
+
+/* Has the collector look for debug files where the module's process sees them. */
+static void want_debug(struct assemble *a, uint32_t module, const char *path,
+		       const struct identity *id)
+{
+	struct wire_debug head = {.module = module};
+	struct strbuf sb = {0};
+
+	if (!a->collector)
+		return;
+	strbuf_add(&sb, &head, sizeof(head));
+	debugfiles_each(path, id, NULL, add_path, &sb);
+	if (sb.len > sizeof(head))
+		chan_send(a->collector, WIRE_WANT_DEBUG, sb.data, sb.len, -1);
+	strbuf_deinit(&sb);
+}
+
+static int take_debug(struct assemble *a, const struct chan_msg *msg)
+{
+	struct wire_debug w;
+
+	if (!wire_get(msg->data, msg->size, &w, sizeof(w)) || w.module >= a->n_code)
+		return -EPROTO;
+	if (a->code[w.module].has_debug || msg->fd < 0 ||
+	    !namer_add_debug(a->namer, w.module, msg->fd))
+		return 0;
+	a->code[w.module].has_debug = true;
+	for (size_t i = 0; i < a->n_places; i++)
+		a->place[i].is_pending |= a->place[i].module == w.module;
+	return 0;
+}
+
 /*
  * Gives a file to the namer, with its debug file, and completes what is known of its build-id.
  * What only stands at the module's path by now, and is of another build, is not believed.
@@ -198,7 +247,8 @@ static void add_elf(struct assemble *a, struct wire_module *w, const char *path,
 		w->build_id_size = id.build_id_size;
 		memcpy(w->build_id, id.build_id, sizeof(id.build_id));
 	}
-	debugfiles_attach(a->namer, w->id, path, &id, a->debug_folder);
+	if (!debugfiles_attach(a->namer, w->id, path, &id, a->debug_folder))
+		want_debug(a, w->id, path, &id);
 }
 
 static int take_module(struct assemble *a, const struct chan_msg *msg)
@@ -240,6 +290,18 @@ static int take_perfmap(struct assemble *a, const struct chan_msg *msg)
 	namer_add_module(a->namer, w.module, MODULE_PERF_MAP, "[jit]", msg->fd);
 	forget_unnamed(a, w.module);
 	return 0;
+}
+
+static int take_kernel_names(struct assemble *a, const struct chan_msg *msg)
+{
+	struct wire_kernel_name w;
+	const char *name;
+	size_t at = 0;
+	int err;
+
+	while ((err = wire_next_kernel_name(msg->data, msg->size, &at, &w, &name)) > 0)
+		kernelnames_add(&a->kernel, w.address, name, w.size);
+	return err;
 }
 
 static const struct stack_copy_map *find_map(const struct stack_copy_map *map, size_t n,
@@ -305,15 +367,6 @@ static int take_copy(struct assemble *a, const struct chan_msg *msg)
 	return 0;
 }
 
-/*
- * Where the code was running: for a caller the byte before the place to which its callee returns,
- * which may belong to the next function already.
- */
-static uint64_t running(uint64_t address, size_t depth)
-{
-	return depth ? address - 1 : address;
-}
-
 static uint32_t find_place(struct assemble *a, uint32_t module, uint64_t offset)
 {
 	uint64_t h = hash_u64(offset, a->seed + module);
@@ -348,7 +401,7 @@ static int by_place(const void *pa, const void *pb, void *arg)
 	return a->offset < b->offset ? -1 : a->offset > b->offset;
 }
 
-/* A place is the byte before the one to which a callee returns; see running(). */
+/* A place is the byte before the one to which a callee returns; see wire_running(). */
 static bool is_start(const struct assemble *a, const struct place *p, const struct name *name)
 {
 	return name->is_start || (p->module && a->code[p->module].is_libc &&
@@ -380,6 +433,23 @@ static void take_inlined(struct assemble *a, struct place *p, const struct name 
 	}
 }
 
+/* What the kernel said of the place, where kallsyms hides it. */
+static bool name_by_kernel(struct assemble *a, struct place *p)
+{
+	struct kallsyms_place found;
+	uint32_t text, of = 0;
+
+	if (!kernelnames_find(&a->kernel, p->offset, &found))
+		return false;
+	text = clean_string(a, found.name, found.name_len);
+	if (*found.module)
+		of = dict_module(a->dict, clean_string(a, found.module, strlen(found.module)), NULL,
+				 0);
+	p->frame = dict_frame(a->dict, text, of, FRAME_KERNEL);
+	p->is_start = p->is_pending = false;
+	return true;
+}
+
 static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *offset, size_t n)
 {
 	uint32_t module = a->place[id[0]].module;
@@ -393,6 +463,8 @@ static void name_run(struct assemble *a, const uint32_t *id, const uint64_t *off
 				      : dict_string(a->dict, name[i].text, strlen(name[i].text));
 		uint32_t of = 0;
 
+		if (module == KERNEL && kind == FRAME_UNNAMED && name_by_kernel(a, p))
+			continue;
 		kind = known ? FRAME_USER : kind;
 
 		if (module != KERNEL)
@@ -468,11 +540,11 @@ static bool is_known(const struct assemble *a, const struct wire_stack_view *v)
 static void ask_for_stack(struct assemble *a, const struct wire_stack_view *v)
 {
 	for (size_t i = 0; i < v->head.n_kernel; i++)
-		ask_for(a, KERNEL, running(wire_kernel_address(v, i), i));
+		ask_for(a, KERNEL, wire_running(wire_kernel_address(v, i), i));
 	for (size_t i = 0; i < v->head.n_user; i++) {
 		struct wire_frame f = wire_user_frame(v, i);
 
-		ask_for(a, f.module, running(f.offset, i));
+		ask_for(a, f.module, wire_running(f.offset, i));
 	}
 }
 
@@ -491,7 +563,7 @@ static size_t user_frames(struct assemble *a, const struct wire_stack_view *v, b
 	for (size_t i = 0; i < n; i++) {
 		struct wire_frame f = wire_user_frame(v, i);
 
-		if (!a->place[find_place(a, f.module, running(f.offset, i))].is_start ||
+		if (!a->place[find_place(a, f.module, wire_running(f.offset, i))].is_start ||
 		    (i == 0 && n > 1))
 			continue;
 		*complete_ret = true;
@@ -561,7 +633,7 @@ static uint32_t state_frame(struct assemble *a, uint8_t state)
 static bool is_kernel_function(struct assemble *a, const struct wire_stack_view *v, size_t i,
 			       const char *name)
 {
-	uint64_t at = running(wire_kernel_address(v, i), i);
+	uint64_t at = wire_running(wire_kernel_address(v, i), i);
 	uint32_t frame = a->place[find_place(a, KERNEL, at)].frame;
 
 	return !strcmp(dict_text(a->dict, a->dict->frame[frame].name), name);
@@ -604,10 +676,10 @@ static uint32_t make_node(struct assemble *a, const struct wire_stack_view *v)
 	for (size_t i = n_user; i-- > 0;) {
 		struct wire_frame f = wire_user_frame(v, i);
 
-		node = push(a, node, f.module, running(f.offset, i));
+		node = push(a, node, f.module, wire_running(f.offset, i));
 	}
 	for (size_t i = s->n_kernel; i-- > skip;)
-		node = push(a, node, KERNEL, running(wire_kernel_address(v, i), i));
+		node = push(a, node, KERNEL, wire_running(wire_kernel_address(v, i), i));
 	if (s->state)
 		node = dict_node(a->dict, node, state_frame(a, s->state));
 	return node;
@@ -634,6 +706,11 @@ static int take_stacks(struct assemble *a, const struct chan_msg *msg)
 		snapshot_add(&a->open, a->process[v.head.process], make_node(a, &v), v.head.count);
 	}
 	return 0;
+}
+
+bool assemble_names_kernel(const struct assemble *a)
+{
+	return a->kernel.n;
 }
 
 int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *process_ret,
@@ -689,6 +766,12 @@ int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snap
 		break;
 	case WIRE_PERFMAP:
 		err = take_perfmap(a, msg);
+		break;
+	case WIRE_KERNEL_NAMES:
+		err = take_kernel_names(a, msg);
+		break;
+	case WIRE_DEBUG:
+		err = take_debug(a, msg);
 		break;
 	case WIRE_COPY:
 		err = take_copy(a, msg);

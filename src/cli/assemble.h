@@ -30,10 +30,13 @@ struct assemble *assemble_create(struct dict *dict, struct namer *namer,
 				 const char *debug_folder);
 void assemble_destroy(struct assemble *a);
 
+/* Where to ask for debug files in the roots of profiled processes (WIRE_WANT_DEBUG); borrowed. */
+void assemble_ask(struct assemble *a, struct chan *collector);
+
 /*
- * Takes PROCESS, MODULE, PERFMAP, STACKS and SNAPSHOT messages, and closes their descriptors;
- * others are passed over. 1 with a snapshot in *ret (which is reused: deinit it in the end), 0, or
- * -EPROTO for what no collector says.
+ * Takes PROCESS, MODULE, PERFMAP, KERNEL_NAMES, DEBUG, COPY, STACKS and SNAPSHOT messages, and
+ * closes their descriptors; others are passed over. 1 with a snapshot in *ret (which is reused:
+ * deinit it in the end), 0, or -EPROTO for what no collector says.
  */
 /*
  * The stack of a SAMPLE message: the process and the node in the dict. What assemble_message() took
@@ -44,6 +47,9 @@ int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *proc
 
 /* How many samples had stacks that ended so, of those that are truncated. */
 uint64_t assemble_truncated(const struct assemble *a, enum unwind_end end, const char **why_ret);
+
+/* Names of the kernel's functions came from the collector, since kallsyms hides them. */
+bool assemble_names_kernel(const struct assemble *a);
 
 int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snapshot *ret);
 

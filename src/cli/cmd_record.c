@@ -290,10 +290,10 @@ static void tell_account(const struct session *s)
 		log_warn("%llu processes, mappings or modules were more than are kept: their code "
 			 "has no names",
 			 (unsigned long long)s->end.beyond_bounds);
-	if (names.kernel_hidden)
+	if (names.kernel_hidden && !assemble_names_kernel(s->sampling.assemble))
 		log_warn(
-		    "the kernel hides its addresses (kernel.kptr_restrict): kernel frames have "
-		    "no names");
+		    "the kernel hides its addresses (kernel.kptr_restrict), and before Linux 5.14 "
+		    "tells no names without them: kernel frames have none");
 	if (names.modules_failed)
 		log_warn("%zu files could not be read for names: their code is told by address",
 			 names.modules_failed);

@@ -17,6 +17,7 @@
 
 #include "base/strbuf.h"
 #include "base/xalloc.h"
+#include "capture/ksyms.h"
 #include "cli/debuginfod.h"
 #if RENDER && __has_include("render/sink_mp4.h")
 #include "render/sink_mp4.h"
@@ -299,14 +300,15 @@ static void check_bpf(struct doctor *d)
 /* Addresses are zeros to who may not see them. */
 static void check_kernel_names(struct doctor *d)
 {
-	char line[64];
-	bool ok = read_text("/proc/kallsyms", line, sizeof(line)) && strtoull(line, NULL, 16);
-	struct finding *f = add(d, "kernel names", ok);
+	bool are_hidden = ksyms_are_hidden();
+	struct ksyms *ks = are_hidden ? ksyms_create(NULL) : NULL;
+	struct finding *f = add(d, "kernel names", !are_hidden || ks);
 	long restrict_ = 0;
 
 	read_sysctl("kptr_restrict", &restrict_);
-	found(f, "kptr_restrict %ld", restrict_);
-	if (!ok)
+	found(f, "kptr_restrict %ld%s", restrict_, ks ? "; a BPF program can tell them" : "");
+	ksyms_destroy(ks);
+	if (!f->ok)
 		advise(f, "kernel functions stay unnamed; use sudo, or: sudo sysctl "
 			  "kernel.kptr_restrict=0");
 }

@@ -124,6 +124,7 @@ int sampling_start(struct sampling *s, const struct record_options *r, bool each
 		return EXIT_FAILED;
 	namer_set_detail(s->namer, r->inlines, r->lines);
 	s->assemble = assemble_create(&s->dict, s->namer, &s->starts, s->kallsyms, r->debug_files);
+	assemble_ask(s->assemble, s->chan);
 	return EXIT_OK;
 }
 

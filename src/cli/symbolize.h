@@ -12,6 +12,9 @@
  * modules whose build-id the recording holds. A file is taken from where it stood, or by its
  * build-id from the folders of debug files, or from a debuginfod server; it is believed only if its
  * build-id is the recorded one.
+ *
+ * Functions alone, without inlined ones and lines: these differ from place to place in a function,
+ * and a frame is a function, whatever the place. Frames by place would make several nodes of each.
  */
 struct symbolize_from {
 	const char *debug_folder; /* besides the system's, or NULL */

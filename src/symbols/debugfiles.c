@@ -27,43 +27,42 @@ int debugfiles_open(const char *path)
 	return fd;
 }
 
-int debugfiles_open_build_id(const char *folder, const uint8_t *build_id, size_t size,
-			     const char *ending)
+/* FOLDER/.build-id/xx/yyyyENDING, of the caller; NULL where the build-id is too short for that. */
+static char *build_id_path(const char *folder, const uint8_t *build_id, size_t size,
+			   const char *ending)
 {
 	struct strbuf sb = {0};
-	int fd;
 
 	if (size < 2)
-		return -1;
+		return NULL;
 	strbuf_addf(&sb, "%s/.build-id/%02x/", folder, build_id[0]);
 	for (size_t i = 1; i < size; i++)
 		strbuf_addf(&sb, "%02x", build_id[i]);
 	strbuf_adds(&sb, ending);
-	fd = debugfiles_open(strbuf_str(&sb));
-	strbuf_deinit(&sb);
+	return strbuf_detach(&sb);
+}
+
+int debugfiles_open_build_id(const char *folder, const uint8_t *build_id, size_t size,
+			     const char *ending)
+{
+	char *path = build_id_path(folder, build_id, size, ending);
+	int fd = path ? debugfiles_open(path) : -1;
+
+	free(path);
 	return fd;
 }
 
-/* Takes the descriptor. */
-static bool offer(struct namer *namer, uint32_t module, int fd)
+/* Takes the path. */
+static bool try_path(debugfiles_fn *fn, void *arg, char *path)
 {
-	bool taken = fd >= 0 && namer_add_debug(namer, module, fd);
-
-	if (fd >= 0)
-		close(fd);
-	return taken;
-}
-
-static bool offer_path(struct namer *namer, uint32_t module, char *path)
-{
-	bool taken = offer(namer, module, debugfiles_open(path));
+	bool found = path && fn(arg, path);
 
 	free(path);
-	return taken;
+	return found;
 }
 
-static bool attach_by_link(struct namer *namer, uint32_t module, const char *path, const char *link,
-			   const char *folder)
+static bool each_by_link(const char *path, const char *link, const char *folder, debugfiles_fn *fn,
+			 void *arg)
 {
 	const char *slash = strrchr(path, '/');
 	int len = slash ? (int)(slash - path) : 0;
@@ -72,23 +71,43 @@ static bool attach_by_link(struct namer *namer, uint32_t module, const char *pat
 		return false;
 	/* A program may name itself. */
 	return (strcmp(slash + 1, link) &&
-		offer_path(namer, module, xasprintf("%.*s/%s", len, path, link))) ||
-	       offer_path(namer, module, xasprintf("%.*s/.debug/%s", len, path, link)) ||
-	       (folder &&
-		offer_path(namer, module, xasprintf("%s%.*s/%s", folder, len, path, link))) ||
-	       offer_path(namer, module, xasprintf(DEBUGFILES_FOLDER "%.*s/%s", len, path, link));
+		try_path(fn, arg, xasprintf("%.*s/%s", len, path, link))) ||
+	       try_path(fn, arg, xasprintf("%.*s/.debug/%s", len, path, link)) ||
+	       (folder && try_path(fn, arg, xasprintf("%s%.*s/%s", folder, len, path, link))) ||
+	       try_path(fn, arg, xasprintf(DEBUGFILES_FOLDER "%.*s/%s", len, path, link));
+}
+
+bool debugfiles_each(const char *path, const struct identity *id, const char *folder,
+		     debugfiles_fn *fn, void *arg)
+{
+	const uint8_t *build_id = id->build_id;
+	size_t size = id->build_id_size;
+
+	return (folder && try_path(fn, arg, build_id_path(folder, build_id, size, ".debug"))) ||
+	       try_path(fn, arg, build_id_path(DEBUGFILES_FOLDER, build_id, size, ".debug")) ||
+	       (*id->link && each_by_link(path, id->link, folder, fn, arg));
+}
+
+struct offer {
+	struct namer *namer;
+	uint32_t module;
+};
+
+static bool offer(void *arg, const char *path)
+{
+	const struct offer *o = arg;
+	int fd = debugfiles_open(path);
+	bool taken = fd >= 0 && namer_add_debug(o->namer, o->module, fd);
+
+	if (fd >= 0)
+		close(fd);
+	return taken;
 }
 
 bool debugfiles_attach(struct namer *namer, uint32_t module, const char *path,
 		       const struct identity *id, const char *folder)
 {
-	if (folder &&
-	    offer(namer, module,
-		  debugfiles_open_build_id(folder, id->build_id, id->build_id_size, ".debug")))
-		return true;
-	if (offer(namer, module,
-		  debugfiles_open_build_id(DEBUGFILES_FOLDER, id->build_id, id->build_id_size,
-					   ".debug")))
-		return true;
-	return *id->link && attach_by_link(namer, module, path, id->link, folder);
+	struct offer o = {namer, module};
+
+	return debugfiles_each(path, id, folder, offer, &o);
 }

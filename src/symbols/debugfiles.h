@@ -23,8 +23,13 @@ int debugfiles_open(const char *path);
 int debugfiles_open_build_id(const char *folder, const uint8_t *build_id, size_t size,
 			     const char *ending);
 
-/* Gives the debug file of a module to the namer; false where none is found. path: of the module.
- * folder: besides DEBUGFILES_FOLDER, or NULL. */
+/* Calls fn for each path where the debug file of a module may stand, the best first, until it
+ * returns true; whether it did. path: of the module. folder: besides DEBUGFILES_FOLDER, or NULL. */
+typedef bool debugfiles_fn(void *arg, const char *path);
+bool debugfiles_each(const char *path, const struct identity *id, const char *folder,
+		     debugfiles_fn *fn, void *arg);
+
+/* Gives the debug file of a module to the namer; false where none is found. */
 bool debugfiles_attach(struct namer *namer, uint32_t module, const char *path,
 		       const struct identity *id, const char *folder);
 

@@ -68,17 +68,48 @@ static bool is_d(const char *name)
 	return n <= D_REFERENCES_MAX;
 }
 
+/*
+ * Compilers write a parameter that is `return scope` as NkM, and libiberty reads MNk alone. Of the
+ * same length, it leaves all references back as they are. A name of somebody's with these letters
+ * would be another one then: it is left alone.
+ */
+static char *demangle_d_in_order(char *name)
+{
+	bool differs = false;
+	char *text;
+
+	for (char *p = name; (p = strstr(p, "NkM")); differs = true)
+		memcpy(p, "MNk", 3);
+	text = differs ? dlang_demangle(name, OPTIONS) : NULL;
+	if (text && strstr(text, "MNk")) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
 static bool demangle_d(struct strbuf *sb, const char *name)
 {
-	char *text = dlang_demangle(name, OPTIONS);
-	size_t len = text ? strnlen(text, DEMANGLE_MAX_BYTES + 1) : 0;
+	/* What a compiler adds to the name of a part or a copy of a function: ".part.0". */
+	size_t len = strcspn(name, ".");
+	size_t at = sb->len;
+	struct strbuf bare = {0};
+	char *text;
 
-	if (len)
-		strbuf_add(sb, text, len);
-	if (len > DEMANGLE_MAX_BYTES)
-		cut(sb, sb->len - 1);
+	strbuf_add(&bare, name, len);
+	text = dlang_demangle(strbuf_str(&bare), OPTIONS);
+	if (!text)
+		text = demangle_d_in_order(bare.data);
+	if (text && *text) {
+		strbuf_add(sb, text, strnlen(text, DEMANGLE_MAX_BYTES + 1));
+		if (name[len])
+			strbuf_addf(sb, " [clone %s]", name + len);
+	}
+	if (sb->len > at + DEMANGLE_MAX_BYTES)
+		cut(sb, at + DEMANGLE_MAX_BYTES);
+	strbuf_deinit(&bare);
 	free(text);
-	return len;
+	return sb->len > at;
 }
 
 void demangle_add(struct strbuf *sb, const char *name)

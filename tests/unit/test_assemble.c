@@ -2,6 +2,7 @@
 #include "cli/assemble.h"
 #include "tests/test.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <unistd.h>
@@ -178,6 +179,51 @@ TEST(a_file_of_another_build_has_no_say)
 	tell_module(other, sizeof(other));
 	CHECK(!strncmp(stack_at(at), "[program]+0x", 12));
 	CHECK(!memcmp(dict.module[1].build_id, other, sizeof(other)));
+	stop();
+}
+
+static void tell_kernel_name(struct strbuf *sb, uint64_t address, const char *name)
+{
+	struct wire_kernel_name w = {.address = address, .size = strlen(name)};
+
+	strbuf_add(sb, &w, sizeof(w));
+	strbuf_adds(sb, name);
+}
+
+TEST(the_kernel_may_name_its_own_code)
+{
+	struct wire_stack s = {.process = 1, .n_kernel = 4, .count = 5, .flags = 1};
+	uint64_t address[] = {0x1000, 0x2001, 0x3001, 0x4000};
+	struct wire_snapshot w = {.info.account = {.expected = 5, .taken = 5}, .n_stacks = 1};
+	static const char *const want[] = {"inner", "in\\x0a a_module", "[kernel]", "[kernel]"};
+	struct strbuf sb = {0};
+	uint32_t node;
+
+	start(false);
+	tell_process();
+	CHECK(!assemble_names_kernel(a));
+	tell_kernel_name(&sb, 0x1000, "inner");
+	tell_kernel_name(&sb, 0x2000, "in\n [a_module]");
+	tell_kernel_name(&sb, 0x3000, "0x3000");
+	/* Where it returned to is another function. */
+	tell_kernel_name(&sb, 0x4000, "behind");
+	CHECK_EQ(tell(WIRE_KERNEL_NAMES, sb.data, sb.len, "", 0, -1), 0);
+	CHECK_EQ(tell(WIRE_KERNEL_NAMES, sb.data, sb.len - 1, "", 0, -1), -EPROTO);
+	strbuf_deinit(&sb);
+	CHECK(assemble_names_kernel(a));
+	CHECK_EQ(tell(WIRE_STACKS, &s, sizeof(s), address, sizeof(address), -1), 0);
+	CHECK_EQ(tell(WIRE_SNAPSHOT, &w, sizeof(w), "", 0, -1), 1);
+	CHECK_EQ(snapshot.n_entries, 1);
+	node = snapshot.entry[0].node;
+	for (size_t i = 0; i < 4; i++, node = dict.node[node].parent) {
+		const struct frame *f = &dict.frame[dict.node[node].frame];
+
+		CHECK_EQ(f->kind, i < 2 ? FRAME_KERNEL : FRAME_UNNAMED);
+		if (i != 1)
+			CHECK_STR(dict_text(&dict, f->name), want[i]);
+		else
+			CHECK_STR(dict_text(&dict, dict.module[f->module].path), "[a_module]");
+	}
 	stop();
 }
 

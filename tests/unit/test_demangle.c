@@ -34,6 +34,68 @@ TEST(rust)
 		  "core::fmt::Write::write_fmt");
 }
 
+/* As rustc 1.95 writes them with -C symbol-mangling-version=v0. */
+TEST(rust_v0)
+{
+	CHECK_STR(demangled("_RNvXCsayYDP3hoOQQ_1uNtB2_1PNtB2_2Tr1f"), "<u::P as u::Tr>::f");
+	CHECK_STR(demangled("_RNCNvCsayYDP3hoOQQ_1u4mains_0B3_"), "u::main::{closure#1}");
+	CHECK_STR(demangled("_RINvCsayYDP3hoOQQ_1u1tFKClEzEB2_"),
+		  "u::t::<extern \"C\" fn(i32) -> !>");
+	CHECK_STR(demangled("_RINvCsayYDP3hoOQQ_1u1tPAThcEj3_EB2_"),
+		  "u::t::<*const [(u8, char); 3]>");
+	CHECK_STR(demangled(
+		      "_RINvCsayYDP3hoOQQ_1u1tRDG_INtNtNtCsgEmfK2I1SDS_4core3ops8function2FnTR"
+		      "L0_hEEp6OutputRL0_hEL_EB2_"),
+		  "u::t::<&dyn for<'a> core::ops::function::Fn<(&'a u8,), Output = &'a u8>>");
+	CHECK_STR(demangled("_RINvNtCsayYDP3hoOQQ_1uu11ncode_cta3gu9gre_6ka8ihEB4_"),
+		  "u::ünïcode::größe::<u8>");
+	CHECK_STR(demangled(
+		      "_RNSNvYNCNvCsayYDP3hoOQQ_1u4mains_0INtNtNtCsgEmfK2I1SDS_4core3ops8functi"
+		      "on6FnOnceTRhEE9call_once6vtableB8_"),
+		  "<u::main::{closure#1} as core::ops::function::FnOnce<(&u8,)>>::call_once::"
+		  "{shim:vtable#0}");
+	CHECK_STR(demangled(
+		      "_RINvNtCsgEmfK2I1SDS_4core3ptr13drop_in_placeINtNtB4_6result6ResultuNtNt"
+		      "NtCsjrHSEGnQ3l9_3std2io5error5ErrorEECskK7mfDs1mzF_1m.llvm."
+		      "6075797971231729770"),
+		  "core::ptr::drop_in_place::<core::result::Result<(), std::io::error::Error>>");
+}
+
+/* The type before, a tuple of two of it, and so on: each level doubles the text. */
+TEST(a_name_of_rust_v0_that_explodes_is_cut)
+{
+	static const char digits[] =
+	    "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	struct strbuf name = {0};
+	size_t at = 0, last;
+	const char *text;
+
+	strbuf_adds(&name, "_RINvC1m1f");
+	for (int i = 0; i < 40; i++) {
+		last = at;
+		at = name.len - 2;
+		if (!i) {
+			strbuf_adds(&name, "TReReE");
+			continue;
+		}
+		strbuf_adds(&name, "T");
+		for (int k = 0; k < 2; k++) {
+			if (last > 62)
+				strbuf_addf(&name, "B%c%c_", digits[(last - 1) / 62],
+					    digits[(last - 1) % 62]);
+			else
+				strbuf_addf(&name, "B%c_", digits[last - 1]);
+		}
+		strbuf_adds(&name, "E");
+	}
+	strbuf_adds(&name, "E");
+	text = demangled(name.data);
+	CHECK(!strncmp(text, "m::f::<(&&str", 8));
+	CHECK(strlen(text) > DEMANGLE_MAX_BYTES - 3 && strlen(text) <= DEMANGLE_MAX_BYTES + 3);
+	CHECK_STR(text + strlen(text) - 3, "…");
+	strbuf_deinit(&name);
+}
+
 TEST(d)
 {
 	CHECK_STR(demangled("_Dmain"), "D main");
@@ -42,6 +104,14 @@ TEST(d)
 	CHECK_STR(demangled("_D2rt6dmain211_d_run_mainUiPPaPUAAaZiZ6runAllMFZv"),
 		  "rt.dmain2._d_run_main(int, char**, extern(C) int(char[][]) "
 		  "function).runAll()");
+	CHECK_STR(demangled("_D3std9algorithm8mutation__T4moveTAiZQjFNaNbNiNfNkMKQsZQv"),
+		  "std.algorithm.mutation.move!(int[]).move(scope return ref int[])");
+	CHECK_STR(demangled("_D3foo3barFNkMNgiZv"), "foo.bar(scope return inout(int))");
+	CHECK_STR(demangled("_D3foo6barNkMFNkMNgiZv"), "_D3foo6barNkMFNkMNgiZv");
+	CHECK_STR(demangled("_D3foo6barNkMFNgiZv"), "foo.barNkM(inout(int))");
+	CHECK_STR(demangled("_D3foo3barFAyaiZv.part.0"),
+		  "foo.bar(immutable(char)[], int) [clone .part.0]");
+	CHECK_STR(demangled("_D.x"), "_D.x");
 	CHECK_STR(demangled("_D"), "_D");
 	CHECK_STR(demangled("_D3"), "_D3");
 	CHECK_STR(demangled("_Data_start"), "_Data_start");
