@@ -45,23 +45,33 @@ struct collector {
 	struct chan *chan;
 };
 
+/* What makes a series. Those of two have the same intervals, which close together. */
+struct source {
+	struct capture_options opts;
+	struct sampler *sampler;
+	struct events events;
+	struct cutter cutter;
+	uint64_t expected;
+};
+
+#define SOURCES 2
+
 /* What the child process knows. */
 struct run {
 	const struct capture_options *opts;
 	struct chan *out;
-	struct sampler *sampler;
-	struct events events;
+	struct source source[SOURCES]; /* with also_off_cpu two: that is the second */
+	size_t n_sources;
 	struct sideband *sideband;
 	struct command command;
 	struct command_signals signals;
-	struct cutter cutter;
 	struct intake intake;
 	int epoll, timer, status, command_status, command_errno;
 	int64_t unix_offset_ns, boot_offset_ns;
 	uint32_t *cpu; /* those that were online when we last looked */
 	size_t n_cpus;
-	uint64_t expected, next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
-	uint64_t deadline_ns;			   /* UINT64_MAX: none */
+	uint64_t next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
+	uint64_t deadline_ns;		 /* UINT64_MAX: none */
 	bool stop, gone;
 };
 
@@ -107,9 +117,10 @@ static void send_stacks(struct run *r, const struct tally *t)
 	strbuf_deinit(&sb);
 }
 
-static void send_snapshot(struct run *r, const struct cutter_snapshot *s)
+static void send_snapshot(struct run *r, size_t series, const struct cutter_snapshot *s)
 {
 	struct wire_snapshot head = {
+	    .series = series,
 	    .info = {.t0_ns = s->t0_ns + r->unix_offset_ns,
 		     .t1_ns = s->t1_ns + r->unix_offset_ns,
 		     .mono_ns = s->t0_ns,
@@ -127,26 +138,40 @@ static void send_snapshot(struct run *r, const struct cutter_snapshot *s)
 	}
 	head.info.account = a;
 	chan_send(r->out, WIRE_SNAPSHOT, &head, sizeof(head), -1);
-	r->expected += a.expected;
+	r->source[series].expected += a.expected;
 }
 
+/* How far all is known of a series: of what lasts not yet whether it is filtered for its length. */
+static uint64_t known_ns(const struct run *r, const struct source *s, uint64_t seen_ns)
+{
+	return s->cutter.unit_ns && !r->stop_ns ? seen_ns - blocks_hold_ns(&r->intake.blocks)
+						: seen_ns;
+}
+
+/* The oldest snapshot, in all series at once. */
 static bool close_one(struct run *r, uint64_t seen_ns, bool force)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), whole_ns = seen_ns;
-	struct sampler_counters counters;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct sampler_counters counters[SOURCES];
 	struct cutter_snapshot s;
 
-	/* What lasts may be filtered for its length yet. */
-	if (r->cutter.unit_ns && !r->stop_ns)
-		whole_ns -= blocks_hold_ns(&r->intake.blocks);
-	sampler_counters(r->sampler, r->cutter.next, &counters);
-	if (!cutter_is_due(&r->cutter, &counters, force ? 0 : whole_ns, now, force))
-		return false;
-	if (r->cutter.unit_ns)
-		blocks_close(&r->intake.blocks, seen_ns);
-	cutter_close(&r->cutter, &counters, whole_ns, now, true, &s);
-	send_snapshot(r, &s);
-	cutter_done(&r->cutter, &s);
+	for (size_t i = 0; i < r->n_sources; i++) {
+		struct source *from = &r->source[i];
+
+		sampler_counters(from->sampler, from->cutter.next, &counters[i]);
+		if (!cutter_is_due(&from->cutter, &counters[i],
+				   force ? 0 : known_ns(r, from, seen_ns), now, force))
+			return false;
+	}
+	for (size_t i = 0; i < r->n_sources; i++) {
+		struct source *from = &r->source[i];
+
+		if (from->cutter.unit_ns)
+			blocks_close(&r->intake.blocks, seen_ns);
+		cutter_close(&from->cutter, &counters[i], seen_ns, now, true, &s);
+		send_snapshot(r, i, &s);
+		cutter_done(&from->cutter, &s);
+	}
 	return true;
 }
 
@@ -167,18 +192,19 @@ static void watch(struct run *r, int fd, enum wake what)
 
 static int sample_cpu(struct run *r, uint32_t cpu)
 {
-	struct events one = r->events;
+	struct source *s = &r->source[0];
+	struct events one = s->events;
 	int err;
 
 	/* A probe is hit on all of them. */
-	if ((r->opts->cpu >= 0 && r->opts->cpu != (int)cpu) || event_is_probe(&r->events.event))
+	if ((r->opts->cpu >= 0 && r->opts->cpu != (int)cpu) || event_is_probe(&s->events.event))
 		return 0;
-	err = events_add_cpu(&r->events, cpu);
+	err = events_add_cpu(&s->events, cpu);
 	if (err)
 		return err;
-	one.fd = &r->events.fd[r->events.n - 1];
+	one.fd = &s->events.fd[s->events.n - 1];
 	one.n = 1;
-	return sampler_attach(r->sampler, &one) ? -EPERM : events_enable(&one);
+	return sampler_attach(s->sampler, &one) ? -EPERM : events_enable(&one);
 }
 
 static void add_cpu(struct run *r, uint32_t cpu)
@@ -231,7 +257,8 @@ static void tick(struct run *r)
 
 	read_clocks(r);
 	/* Samples first: what happened before them is then in the sideband for sure. */
-	sampler_drain(r->sampler);
+	for (size_t i = 0; i < r->n_sources; i++)
+		sampler_drain(r->source[i].sampler);
 	drain_sideband(r);
 	intake_process(&r->intake, until);
 	while (close_one(r, until, false))
@@ -329,9 +356,12 @@ static void end_sampling(struct run *r)
 	r->stop_ns = clock_ns(CLOCK_MONOTONIC);
 	if (r->stop_ns > r->deadline_ns)
 		r->stop_ns = r->deadline_ns;
-	sampler_end(r->sampler, r->stop_ns);
-	events_disable(&r->events);
-	cutter_stop(&r->cutter, r->stop_ns);
+	for (size_t i = 0; i < r->n_sources; i++)
+		sampler_end(r->source[i].sampler, r->stop_ns);
+	for (size_t i = 0; i < r->n_sources; i++) {
+		events_disable(&r->source[i].events);
+		cutter_stop(&r->source[i].cutter, r->stop_ns);
+	}
 	set_timer(r, LAST_TICK_NS);
 	tick(r);
 }
@@ -339,31 +369,36 @@ static void end_sampling(struct run *r)
 static void send_ended(struct run *r)
 {
 	/* What a command was due nobody knows: it runs on some CPUs, some of the time. */
-	int64_t due = r->intake.follows ? -1 : events_due(&r->events);
+	int64_t due = r->intake.follows ? -1 : events_due(&r->source[0].events);
 	struct wire_ended e = {
-	    .expected = r->expected,
 	    .undelivered = due < 0 ? -1 : 0,
 	    .command_status = r->command_status,
 	    .sideband_lost = r->intake.sideband_lost,
-	    .late = r->cutter.late,
-	    .unseen = sampler_unseen(r->sampler) + r->intake.blocks.unended,
+	    .unseen = r->intake.blocks.unended,
 	    .moved_ns = r->intake.blocks.moved_ns,
 	    .unsent = r->intake.unsent,
 	    .beyond_bounds = procs_refused(r->intake.procs) + modules_refused(r->intake.modules),
-	    .ring_bytes = sampler_ring_bytes(r->sampler),
+	    .ring_bytes = sampler_ring_bytes(r->source[0].sampler),
 	};
 	uint64_t runs;
 
-	if (due > (int64_t)r->expected)
-		e.undelivered = due - r->expected;
-	e.bpf_ns = sampler_run_time_ns(r->sampler, &runs);
-	e.bpf_runs = runs;
+	for (size_t i = 0; i < r->n_sources; i++) {
+		const struct source *s = &r->source[i];
+
+		e.expected[i] = s->expected;
+		e.late += s->cutter.late;
+		e.unseen += sampler_unseen(s->sampler);
+		e.bpf_ns += sampler_run_time_ns(s->sampler, &runs);
+		e.bpf_runs += runs;
+	}
+	if (due > (int64_t)e.expected[0])
+		e.undelivered = due - e.expected[0];
 	chan_send(r->out, WIRE_ENDED, &e, sizeof(e), -1);
 }
 
 static void loop(struct run *r)
 {
-	while (!r->gone && (!r->stop_ns || cutter_is_open(&r->cutter))) {
+	while (!r->gone && (!r->stop_ns || cutter_is_open(&r->source[0].cutter))) {
 		wait_once(r);
 		r->stop |= clock_ns(CLOCK_MONOTONIC) >= r->deadline_ns;
 		if (r->stop && !r->stop_ns)
@@ -388,36 +423,62 @@ static int open_sideband(struct run *r)
 	return CAPTURE_NOT_PERMITTED;
 }
 
-static int open_sampler(struct run *r)
+static int start_command(struct run *r)
 {
 	const struct capture_options *opts = r->opts;
+	int err;
+
+	if (!opts->argv)
+		return CAPTURE_OK;
+	err = command_fork(&r->command, opts->argv, &r->signals);
+	if (err) {
+		log_error("cannot start '%s': %s", opts->argv[0], strerror(-err));
+		return CAPTURE_FAILED;
+	}
+	r->intake.follows = !opts->all_cpus && opts->cpu < 0;
+	procs_follow(r->intake.procs, r->command.pid);
+	return CAPTURE_OK;
+}
+
+static int open_source(struct run *r, struct source *s)
+{
 	struct sampler_takers takers = {.record = intake_take_sample,
 					.block = intake_take_block,
 					.copy = intake_take_copy,
 					.arg = &r->intake};
-	int status, err;
+	const struct sampler *first = r->source[0].sampler;
+	int status = events_open(&s->events, &s->opts);
 
-	if (opts->argv) {
-		err = command_fork(&r->command, opts->argv, &r->signals);
-		if (err) {
-			log_error("cannot start '%s': %s", opts->argv[0], strerror(-err));
-			return CAPTURE_FAILED;
-		}
-		r->intake.follows = !opts->all_cpus && opts->cpu < 0;
-		procs_follow(r->intake.procs, r->command.pid);
-	}
-	status = events_open(&r->events, opts);
 	if (status)
 		return status;
-	r->sampler = sampler_create(opts, r->events.n, &takers, &status);
-	if (!r->sampler)
+	s->sampler = sampler_create(&s->opts, s->events.n, &takers, first, &status);
+	return status;
+}
+
+static int open_samplers(struct run *r)
+{
+	const struct capture_options *opts = r->opts;
+	struct sampler *first;
+	int status = start_command(r);
+
+	r->n_sources = opts->also_off_cpu ? 2 : 1;
+	r->source[0].opts = r->source[1].opts = *opts;
+	r->source[1].opts.event.kind = EVENT_OFF_CPU;
+	r->source[1].opts.freq_hz = 0;
+	r->source[1].opts.period = 1;
+	for (size_t i = 0; i < r->n_sources && !status; i++)
+		status = open_source(r, &r->source[i]);
+	if (status)
 		return status;
-	if (sampler_by_tables(r->sampler))
+	first = r->source[0].sampler;
+	if (sampler_by_tables(first))
 		r->intake.unwinder =
-		    unwinder_create(r->sampler, r->intake.modules, r->out, opts->table_bytes);
+		    unwinder_create(first, r->intake.modules, r->out, opts->table_bytes);
 	if (r->intake.unwinder && r->intake.follows)
 		unwinder_follow(r->intake.unwinder, r->command.pid);
-	return sampler_attach(r->sampler, &r->events);
+	for (size_t i = 0; i < r->n_sources && !status; i++)
+		status = sampler_attach(r->source[i].sampler, &r->source[i].events);
+	return status;
 }
 
 static void open_loop(struct run *r)
@@ -438,14 +499,15 @@ static void open_loop(struct run *r)
 
 static void send_started(struct run *r, uint64_t start_ns)
 {
+	const struct source *s = &r->source[0];
 	struct wire_started m = {
-	    .fell_back = r->events.fell_back,
-	    .by_tables = sampler_by_tables(r->sampler),
-	    .freq_hz = r->events.freq_hz,
-	    .period = r->events.period,
-	    .period_ns = r->events.period_ns,
-	    .n_cpus = r->events.n,
-	    .ring_bytes = sampler_ring_bytes(r->sampler),
+	    .fell_back = s->events.fell_back,
+	    .by_tables = sampler_by_tables(s->sampler),
+	    .freq_hz = s->events.freq_hz,
+	    .period = s->events.period,
+	    .period_ns = s->events.period_ns,
+	    .n_cpus = s->events.n,
+	    .ring_bytes = sampler_ring_bytes(s->sampler),
 	    .mono_ns = start_ns,
 	    .unix_ns = start_ns + r->unix_offset_ns,
 	    .boot_ns = start_ns + r->boot_offset_ns,
@@ -458,10 +520,31 @@ static void send_started(struct run *r, uint64_t start_ns)
 	chan_send(r->out, WIRE_STARTED, &m, sizeof(m), -1);
 }
 
-static int begin(struct run *r)
+/* All series at the same time. */
+static void begin_sources(struct run *r, uint64_t start_ns)
 {
 	struct tally_limits limits = {.pairs = r->opts->hash_storage,
 				      .stacks = r->opts->stack_storage};
+
+	r->deadline_ns = r->opts->duration_ns ? start_ns + r->opts->duration_ns : UINT64_MAX;
+	for (size_t i = 0; i < r->n_sources; i++) {
+		struct source *s = &r->source[i];
+
+		cutter_init(&s->cutter, start_ns, r->opts->interval_ns, &limits);
+		if (s->opts.event.kind == EVENT_OFF_CPU) {
+			s->cutter.unit_ns = CAPTURE_BLOCK_UNIT_NS;
+			intake_init_blocks(&r->intake, &s->cutter, r->opts->min_block_ns,
+					   r->opts->max_block_ns);
+		}
+		sampler_begin(s->sampler, start_ns);
+		/* Whenever we get round to it, no sample is taken afterwards. */
+		if (r->opts->duration_ns)
+			sampler_end(s->sampler, r->deadline_ns);
+	}
+}
+
+static int begin(struct run *r)
+{
 	uint64_t start_ns;
 	int err;
 
@@ -470,19 +553,8 @@ static int begin(struct run *r)
 		intake_scan(&r->intake);
 	read_clocks(r);
 	start_ns = clock_ns(CLOCK_MONOTONIC);
-	cutter_init(&r->cutter, start_ns, r->opts->interval_ns, &limits);
-	if (r->opts->event.kind == EVENT_OFF_CPU) {
-		r->cutter.unit_ns = CAPTURE_BLOCK_UNIT_NS;
-		intake_init_blocks(&r->intake, r->opts->min_block_ns, r->opts->max_block_ns);
-	}
-	sampler_begin(r->sampler, start_ns);
-	r->deadline_ns = UINT64_MAX;
-	if (r->opts->duration_ns) {
-		r->deadline_ns = start_ns + r->opts->duration_ns;
-		/* Whenever we get round to it, no sample is taken afterwards. */
-		sampler_end(r->sampler, r->deadline_ns);
-	}
-	err = events_enable(&r->events);
+	begin_sources(r, start_ns);
+	err = events_enable(&r->source[0].events);
 	if (err) {
 		log_error("cannot enable a perf event: %s", strerror(-err));
 		return CAPTURE_NOT_PERMITTED;
@@ -534,7 +606,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 
 	prepare_process(&r, parent);
 	r.out = chan_create(sock);
-	intake_init(&r.intake, r.out, &r.cutter);
+	intake_init(&r.intake, r.out, &r.source[0].cutter);
 	r.intake.make_room = make_room;
 	r.intake.each_sample = opts->each_sample;
 	r.intake.per_thread = opts->per_thread;
@@ -545,7 +617,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	if (!r.status)
 		r.status = open_sideband(&r);
 	if (!r.status)
-		r.status = open_sampler(&r);
+		r.status = open_samplers(&r);
 	if (!r.status) {
 		open_loop(&r);
 		r.status = begin(&r);
@@ -560,13 +632,16 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	command_deinit(&r.command);
 	chan_drain(r.out);
 	/* In this order: the events hold the program. */
-	events_close(&r.events);
+	for (size_t i = 0; i < SOURCES; i++)
+		events_close(&r.source[i].events);
 	unwinder_destroy(r.intake.unwinder);
-	sampler_destroy(r.sampler);
+	for (size_t i = SOURCES; i-- > 0;)
+		sampler_destroy(r.source[i].sampler);
 	sideband_destroy(r.sideband);
 	free(r.cpu);
 	intake_deinit(&r.intake);
-	cutter_deinit(&r.cutter);
+	for (size_t i = 0; i < SOURCES; i++)
+		cutter_deinit(&r.source[i].cutter);
 	chan_destroy(r.out);
 	_exit(r.gone ? CAPTURE_FAILED : r.status);
 }

@@ -195,13 +195,13 @@ void intake_take_event(void *arg, const struct sideband_event *e)
 	}
 }
 
-static void take_bytes(struct intake *in, uint64_t t_ns, const void *data, size_t size)
+static void take_bytes(struct intake *in, uint64_t t_ns, const void *data, size_t size,
+		       bool is_block)
 {
 	in->bytes = xgrow(in->bytes, &in->cap_bytes, in->n_bytes + size, 1);
 	memcpy(in->bytes + in->n_bytes, data, size);
 	in->sample = xgrow(in->sample, &in->cap_samples, in->n_samples + 1, sizeof(*in->sample));
-	in->sample[in->n_samples++] =
-	    (struct pending_sample){.t_ns = t_ns, .at = in->n_bytes, .size = size};
+	in->sample[in->n_samples++] = (struct pending_sample){t_ns, in->n_bytes, size, is_block};
 	in->n_bytes += size;
 }
 
@@ -212,7 +212,7 @@ static size_t record_size(const struct sampler_record *r)
 
 void intake_take_sample(void *arg, const struct sampler_record *r)
 {
-	take_bytes(arg, r->t_ns, r, record_size(r));
+	take_bytes(arg, r->t_ns, r, record_size(r), false);
 }
 
 static uint64_t block_time(const struct sampler_block *b)
@@ -224,7 +224,7 @@ void intake_take_block(void *arg, const struct sampler_block *b)
 {
 	const struct sampler_record *r = sampler_block_record(b);
 
-	take_bytes(arg, block_time(b), b, sizeof(*b) + (r ? record_size(r) : 0));
+	take_bytes(arg, block_time(b), b, sizeof(*b) + (r ? record_size(r) : 0), true);
 }
 
 void intake_take_copy(void *arg, const struct sampler_copy *c)
@@ -531,12 +531,12 @@ static void help_unwinder(struct intake *in, struct proc *p, const struct sample
 }
 
 /* Where to count what happened then; NULL: it is too late. */
-static struct tally *open_tally(struct intake *in, uint64_t t_ns)
+static struct tally *open_tally(struct intake *in, struct cutter *cutter, uint64_t t_ns)
 {
 	struct tally *t;
 	bool full;
 
-	while (!(t = cutter_tally(in->cutter, t_ns, &full)) && full)
+	while (!(t = cutter_tally(cutter, t_ns, &full)) && full)
 		in->make_room(in->arg);
 	return t;
 }
@@ -571,7 +571,7 @@ static void count(struct intake *in, const struct sampler_record *r)
 	struct wire_frame frame[SAMPLER_MAX_USER];
 	struct tally_stack stack;
 	struct tally_raw raw;
-	struct tally *t = open_tally(in, r->t_ns);
+	struct tally *t = open_tally(in, in->cutter, r->t_ns);
 	struct proc *p;
 	bool again;
 
@@ -602,7 +602,7 @@ static void add_time(void *arg, const struct block_stack *s, bool filtered, uint
 		     uint64_t units)
 {
 	struct intake *in = arg;
-	struct tally *t = open_tally(in, t_ns);
+	struct tally *t = open_tally(in, in->blocks_cutter, t_ns);
 	struct tally_stack stack = s->stack;
 	struct tally_raw raw = s->raw;
 	struct proc *p = s->copy ? procs_find(in->procs, s->pid) : NULL;
@@ -620,9 +620,10 @@ static void add_time(void *arg, const struct block_stack *s, bool filtered, uint
 		tally_add(t, &raw, &stack, units);
 }
 
-void intake_init_blocks(struct intake *in, uint64_t min_ns, uint64_t max_ns)
+void intake_init_blocks(struct intake *in, struct cutter *cutter, uint64_t min_ns, uint64_t max_ns)
 {
-	blocks_init(&in->blocks, in->cutter, min_ns, max_ns, add_time, in);
+	in->blocks_cutter = cutter;
+	blocks_init(&in->blocks, cutter, min_ns, max_ns, add_time, in);
 }
 
 static void count_stack(struct intake *in, const struct sampler_block *b,
@@ -648,7 +649,7 @@ static void count_stack(struct intake *in, const struct sampler_block *b,
 static void count_block(struct intake *in, const struct sampler_block *b)
 {
 	const struct sampler_record *r = sampler_block_record(b);
-	struct tally *t = open_tally(in, block_time(b));
+	struct tally *t = open_tally(in, in->blocks_cutter, block_time(b));
 
 	if (t) {
 		tally_record(t);
@@ -716,9 +717,11 @@ static void keep_rest(struct intake *in, size_t n_samples, size_t n_events)
 	}
 	in->bytes = NULL;
 	in->n_bytes = in->cap_bytes = in->n_samples = 0;
-	for (size_t i = 0; i < left; i++)
-		take_bytes(in, in->sample[n_samples + i].t_ns, old + in->sample[n_samples + i].at,
-			   in->sample[n_samples + i].size);
+	for (size_t i = 0; i < left; i++) {
+		struct pending_sample s = in->sample[n_samples + i];
+
+		take_bytes(in, s.t_ns, old + s.at, s.size, s.is_block);
+	}
 	free(old);
 }
 
@@ -733,7 +736,7 @@ void intake_process(struct intake *in, uint64_t until_ns)
 	for (; s < in->n_samples && in->sample[s].t_ns < until_ns; s++) {
 		for (; e < in->n_events && in->event[e].t_ns <= in->sample[s].t_ns; e++)
 			procs_event(in->procs, &in->event[e]);
-		if (in->cutter->unit_ns)
+		if (in->sample[s].is_block)
 			count_block(in, (const void *)(in->bytes + in->sample[s].at));
 		else
 			count(in, (const void *)(in->bytes + in->sample[s].at));

@@ -23,8 +23,8 @@
  *	    TABLE                answers a WANT_TABLE
  *	    STOP                 ends the recording; the open snapshot still comes
  *
- * A PROCESS or MODULE comes before the first STACKS that names it. Snapshots come in order of time;
- * their STACKS come right before them.
+ * A PROCESS or MODULE comes before the first STACKS that names it. Snapshots come in order of time,
+ * of two series as pairs (capture_options.also_off_cpu); their STACKS come right before them.
  */
 enum wire_type {
 	WIRE_STARTED = 1, /* struct wire_started */
@@ -154,10 +154,11 @@ struct wire_sample {
 struct wire_snapshot {
 	struct snapshot_info info;
 	uint64_t n_stacks; /* how many STACKS held since the last SNAPSHOT */
+	uint8_t series;	   /* of two, 0 or 1: the snapshot comes in each, of the same times */
 } __attribute__((packed));
 
 struct wire_ended {
-	uint64_t expected;	/* of the whole recording */
+	uint64_t expected[2];	/* of the whole recording, by series */
 	int64_t undelivered;	/* samples that the kernel never delivered; -1: not known */
 	int32_t command_status; /* as wait() gave it; -1: none, or it still runs */
 	uint64_t sideband_lost; /* records of process life */

@@ -10,7 +10,7 @@
 
 /*
  * Where what the collector saw (addresses) and what the namer knows (names) become snapshots.
- * Feed it every message of the collector; when it returns 1, a snapshot is whole:
+ * Feed it every message of the collector; when it returns 1, a snapshot is whole (of one series):
  *
  *	if (assemble_message(a, &msg, &snapshot) > 0)
  *		store_append(w, dict, &snapshot);
@@ -42,8 +42,9 @@ void assemble_destroy(struct assemble *a);
 int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *process_ret,
 		   uint32_t *node_ret);
 
-/* How many samples had stacks that ended so, of those that are truncated. */
-uint64_t assemble_truncated(const struct assemble *a, enum unwind_end end, const char **why_ret);
+/* How many samples, or blocked units of time, had stacks that ended so, of those truncated. */
+uint64_t assemble_truncated(const struct assemble *a, bool blocked, enum unwind_end end,
+			    const char **why_ret);
 
 int assemble_message(struct assemble *a, const struct chan_msg *msg, struct snapshot *ret);
 
