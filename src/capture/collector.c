@@ -17,12 +17,10 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "capture/command.h"
-#include "capture/cutter.h"
-#include "capture/events.h"
 #include "capture/intake.h"
 #include "capture/privileges.h"
-#include "capture/sampler.h"
 #include "capture/sideband.h"
+#include "capture/source.h"
 #include "capture/unwinder.h"
 
 #define TICK_NS	     50000000
@@ -43,15 +41,6 @@
 struct collector {
 	pid_t pid;
 	struct chan *chan;
-};
-
-/* What makes a series. Those of two have the same intervals, which close together. */
-struct source {
-	struct capture_options opts;
-	struct sampler *sampler;
-	struct events events;
-	struct cutter cutter;
-	uint64_t expected;
 };
 
 #define SOURCES 2
@@ -144,8 +133,8 @@ static void send_snapshot(struct run *r, size_t series, const struct cutter_snap
 /* How far all is known of a series: of what lasts not yet whether it is filtered for its length. */
 static uint64_t known_ns(const struct run *r, const struct source *s, uint64_t seen_ns)
 {
-	return s->cutter.unit_ns && !r->stop_ns ? seen_ns - blocks_hold_ns(&r->intake.blocks)
-						: seen_ns;
+	return source_is_off_cpu(s) && !r->stop_ns ? seen_ns - blocks_hold_ns(&r->intake.blocks)
+						   : seen_ns;
 }
 
 /* The oldest snapshot, in all series at once. */
@@ -156,17 +145,15 @@ static bool close_one(struct run *r, uint64_t seen_ns, bool force)
 	struct cutter_snapshot s;
 
 	for (size_t i = 0; i < r->n_sources; i++) {
-		struct source *from = &r->source[i];
+		const struct source *from = &r->source[i];
 
-		sampler_counters(from->sampler, from->cutter.next, &counters[i]);
-		if (!cutter_is_due(&from->cutter, &counters[i],
-				   force ? 0 : known_ns(r, from, seen_ns), now, force))
+		if (!source_is_due(from, known_ns(r, from, seen_ns), now, force, &counters[i]))
 			return false;
 	}
 	for (size_t i = 0; i < r->n_sources; i++) {
 		struct source *from = &r->source[i];
 
-		if (from->cutter.unit_ns)
+		if (source_is_off_cpu(from))
 			blocks_close(&r->intake.blocks, seen_ns);
 		cutter_close(&from->cutter, &counters[i], seen_ns, now, true, &s);
 		send_snapshot(r, i, &s);
@@ -190,27 +177,10 @@ static void watch(struct run *r, int fd, enum wake what)
 		epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev);
 }
 
-static int sample_cpu(struct run *r, uint32_t cpu)
-{
-	struct source *s = &r->source[0];
-	struct events one = s->events;
-	int err;
-
-	/* A probe is hit on all of them. */
-	if ((r->opts->cpu >= 0 && r->opts->cpu != (int)cpu) || event_is_probe(&s->events.event))
-		return 0;
-	err = events_add_cpu(&s->events, cpu);
-	if (err)
-		return err;
-	one.fd = &s->events.fd[s->events.n - 1];
-	one.n = 1;
-	return sampler_attach(s->sampler, &one) ? -EPERM : events_enable(&one);
-}
-
 static void add_cpu(struct run *r, uint32_t cpu)
 {
 	int fd = sideband_add_cpu(r->sideband, cpu);
-	int err = fd < 0 ? fd : sample_cpu(r, cpu);
+	int err = fd < 0 ? fd : source_add_cpu(&r->source[0], cpu);
 
 	watch(r, fd, WAKE_SIDEBAND);
 	if (err)
@@ -356,12 +326,9 @@ static void end_sampling(struct run *r)
 	r->stop_ns = clock_ns(CLOCK_MONOTONIC);
 	if (r->stop_ns > r->deadline_ns)
 		r->stop_ns = r->deadline_ns;
-	for (size_t i = 0; i < r->n_sources; i++)
-		sampler_end(r->source[i].sampler, r->stop_ns);
-	for (size_t i = 0; i < r->n_sources; i++) {
-		events_disable(&r->source[i].events);
-		cutter_stop(&r->source[i].cutter, r->stop_ns);
-	}
+	/* The one whose events take a moment to disable is the first. */
+	for (size_t i = r->n_sources; i-- > 0;)
+		source_end(&r->source[i], r->stop_ns);
 	set_timer(r, LAST_TICK_NS);
 	tick(r);
 }
@@ -440,44 +407,33 @@ static int start_command(struct run *r)
 	return CAPTURE_OK;
 }
 
-static int open_source(struct run *r, struct source *s)
+static void open_unwinder(struct run *r)
+{
+	struct sampler *first = r->source[0].sampler;
+
+	if (!sampler_by_tables(first))
+		return;
+	r->intake.unwinder =
+	    unwinder_create(first, r->intake.modules, r->out, r->opts->table_bytes);
+	if (r->intake.unwinder && r->intake.follows)
+		unwinder_follow(r->intake.unwinder, r->command.pid);
+}
+
+static int open_sources(struct run *r)
 {
 	struct sampler_takers takers = {.record = intake_take_sample,
 					.block = intake_take_block,
 					.copy = intake_take_copy,
 					.arg = &r->intake};
-	const struct sampler *first = r->source[0].sampler;
-	int status = events_open(&s->events, &s->opts);
-
-	if (status)
-		return status;
-	s->sampler = sampler_create(&s->opts, s->events.n, &takers, first, &status);
-	return status;
-}
-
-static int open_samplers(struct run *r)
-{
-	const struct capture_options *opts = r->opts;
-	struct sampler *first;
 	int status = start_command(r);
 
-	r->n_sources = opts->also_off_cpu ? 2 : 1;
-	r->source[0].opts = r->source[1].opts = *opts;
-	r->source[1].opts.event.kind = EVENT_OFF_CPU;
-	r->source[1].opts.freq_hz = 0;
-	r->source[1].opts.period = 1;
+	r->n_sources = source_count(r->opts);
 	for (size_t i = 0; i < r->n_sources && !status; i++)
-		status = open_source(r, &r->source[i]);
-	if (status)
-		return status;
-	first = r->source[0].sampler;
-	if (sampler_by_tables(first))
-		r->intake.unwinder =
-		    unwinder_create(first, r->intake.modules, r->out, opts->table_bytes);
-	if (r->intake.unwinder && r->intake.follows)
-		unwinder_follow(r->intake.unwinder, r->command.pid);
+		status = source_open(&r->source[i], r->opts, i, i ? r->source : NULL, &takers);
+	if (!status)
+		open_unwinder(r);
 	for (size_t i = 0; i < r->n_sources && !status; i++)
-		status = sampler_attach(r->source[i].sampler, &r->source[i].events);
+		status = source_attach(&r->source[i]);
 	return status;
 }
 
@@ -523,23 +479,14 @@ static void send_started(struct run *r, uint64_t start_ns)
 /* All series at the same time. */
 static void begin_sources(struct run *r, uint64_t start_ns)
 {
-	struct tally_limits limits = {.pairs = r->opts->hash_storage,
-				      .stacks = r->opts->stack_storage};
-
 	r->deadline_ns = r->opts->duration_ns ? start_ns + r->opts->duration_ns : UINT64_MAX;
 	for (size_t i = 0; i < r->n_sources; i++) {
 		struct source *s = &r->source[i];
 
-		cutter_init(&s->cutter, start_ns, r->opts->interval_ns, &limits);
-		if (s->opts.event.kind == EVENT_OFF_CPU) {
-			s->cutter.unit_ns = CAPTURE_BLOCK_UNIT_NS;
+		source_begin(s, start_ns, r->deadline_ns);
+		if (source_is_off_cpu(s))
 			intake_init_blocks(&r->intake, &s->cutter, r->opts->min_block_ns,
 					   r->opts->max_block_ns);
-		}
-		sampler_begin(s->sampler, start_ns);
-		/* Whenever we get round to it, no sample is taken afterwards. */
-		if (r->opts->duration_ns)
-			sampler_end(s->sampler, r->deadline_ns);
 	}
 }
 
@@ -617,7 +564,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	if (!r.status)
 		r.status = open_sideband(&r);
 	if (!r.status)
-		r.status = open_samplers(&r);
+		r.status = open_sources(&r);
 	if (!r.status) {
 		open_loop(&r);
 		r.status = begin(&r);
@@ -631,17 +578,14 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	}
 	command_deinit(&r.command);
 	chan_drain(r.out);
-	/* In this order: the events hold the program. */
 	for (size_t i = 0; i < SOURCES; i++)
-		events_close(&r.source[i].events);
+		events_disable(&r.source[i].events);
 	unwinder_destroy(r.intake.unwinder);
 	for (size_t i = SOURCES; i-- > 0;)
-		sampler_destroy(r.source[i].sampler);
+		source_close(&r.source[i]);
 	sideband_destroy(r.sideband);
 	free(r.cpu);
 	intake_deinit(&r.intake);
-	for (size_t i = 0; i < SOURCES; i++)
-		cutter_deinit(&r.source[i].cutter);
 	chan_destroy(r.out);
 	_exit(r.gone ? CAPTURE_FAILED : r.status);
 }
