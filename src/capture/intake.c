@@ -494,25 +494,32 @@ static struct tally_stack make_stack(struct intake *in, struct proc *p,
 	return s;
 }
 
-static void tell_sample(struct intake *in, const struct sampler_record *r, uint32_t process,
+static void tell_sample(struct intake *in, struct wire_sample *head, const struct tally_raw *raw,
 			const struct tally_stack *s)
 {
-	uint8_t bytes[sizeof(struct wire_sample) + TALLY_STACK_MAX];
-	const uint64_t *address = sampler_addresses(r);
-	struct wire_sample head = {.unix_ns = r->t_ns + in->unix_offset_ns,
-				   .pid = r->tgid,
-				   .tid = r->tid,
-				   .cpu = r->cpu,
-				   .kernel_address = r->n_kernel ? address[0] : 0,
-				   .user_address = r->n_user ? address[r->n_kernel] : 0};
-	size_t size = sizeof(head);
+	uint8_t bytes[sizeof(*head) + TALLY_STACK_MAX];
+	size_t size = sizeof(*head);
 
-	memcpy(head.comm, r->comm, sizeof(head.comm));
-	memcpy(bytes, &head, sizeof(head));
-	size += tally_write_stack(s, process, 1, bytes + size);
+	head->unix_ns += in->unix_offset_ns;
+	head->kernel_address = raw->n_kernel ? raw->address[0] : 0;
+	head->user_address = raw->n_user ? raw->address[raw->n_kernel] : 0;
+	memcpy(bytes, head, sizeof(*head));
+	size += tally_write_stack(s, raw->process, 1, bytes + size);
 	if (chan_backlog(in->out) > INTAKE_BACKLOG_MAX ||
 	    chan_send(in->out, WIRE_SAMPLE, bytes, size, -1))
 		in->unsent++;
+}
+
+static void tell_record(struct intake *in, const struct sampler_record *r,
+			const struct tally_raw *raw, const struct tally_stack *s)
+{
+	struct wire_sample head = {.unix_ns = r->t_ns,
+				   .pid = r->tgid,
+				   .tid = r->tid,
+				   .cpu = r->cpu};
+
+	memcpy(head.comm, r->comm, sizeof(head.comm));
+	tell_sample(in, &head, raw, s);
 }
 
 /* What the unwinder lacked, it gets for the next sample. */
@@ -593,7 +600,7 @@ static void count(struct intake *in, const struct sampler_record *r)
 	if (!again)
 		tally_add(t, &raw, &stack, 1);
 	if (in->each_sample)
-		tell_sample(in, r, raw.process, &stack);
+		tell_record(in, r, &raw, &stack);
 }
 
 /* --- blocks --- */
@@ -614,25 +621,46 @@ static void add_time(void *arg, const struct block_stack *s, bool filtered, uint
 		return;
 	}
 	/* Again for each interval: what main made of it is gone with the one before. */
-	if (p && p->id)
+	if (p && p->id && !in->each_sample)
 		raw.copy = stack.copy = send_copy(in, p, s->copy, t_ns);
 	if (!tally_again(t, &raw, units))
 		tally_add(t, &raw, &stack, units);
+}
+
+static void tell_block(void *arg, const struct block_stack *s, uint64_t in_ns, uint64_t ns)
+{
+	struct intake *in = arg;
+	struct wire_sample head = {
+	    .unix_ns = in_ns, .blocked_ns = ns, .pid = s->pid, .tid = s->tid, .cpu = s->cpu};
+	struct tally_stack stack = s->stack;
+	struct proc *p = s->copy ? procs_find(in->procs, s->pid) : NULL;
+
+	if (s->filtered)
+		return;
+	if (p && p->id)
+		stack.copy = send_copy(in, p, s->copy, in_ns);
+	memcpy(head.comm, s->comm, sizeof(head.comm));
+	tell_sample(in, &head, &s->raw, &stack);
 }
 
 void intake_init_blocks(struct intake *in, struct cutter *cutter, uint64_t min_ns, uint64_t max_ns)
 {
 	in->blocks_cutter = cutter;
 	blocks_init(&in->blocks, cutter, min_ns, max_ns, add_time, in);
+	in->blocks.over = in->each_sample ? tell_block : NULL;
 }
 
 static void count_stack(struct intake *in, const struct sampler_block *b,
 			const struct sampler_record *r)
 {
 	struct wire_frame frame[SAMPLER_MAX_USER];
-	struct block_stack s = {.pid = r->tgid, .copy = find_copy(in, r)};
+	struct block_stack s = {.pid = r->tgid,
+				.tid = r->tid,
+				.cpu = r->cpu,
+				.copy = find_copy(in, r)};
 	struct proc *p = find_process(in, r);
 
+	memcpy(s.comm, r->comm, sizeof(s.comm));
 	s.filtered = !is_followed(in, p);
 	if (!s.filtered) {
 		p = tell_of(in, p, r, &s.raw);

@@ -39,7 +39,7 @@ struct capture_options {
 	uint32_t stack_storage; /* distinct stacks in a snapshot, at most */
 	bool per_thread;	/* keep the threads of a process apart */
 	bool per_cpu;		/* keep apart what it does on each CPU */
-	bool each_sample;	/* send each by itself too (WIRE_SAMPLE) */
+	bool each_sample;	/* send each by itself (WIRE_SAMPLE), and each block */
 	bool all_cpus;		/* with argv: the whole machine, not only the command */
 	char *const *argv;	/* the command to run and follow, NULL at its end; NULL: none */
 };

@@ -139,9 +139,10 @@ struct wire_frame {
 	uint64_t offset;
 } __attribute__((packed));
 
-/* One sample, where each was asked for; STACKS do not come then. */
+/* One sample, where each was asked for, or a block that is over; STACKS do not come then. */
 struct wire_sample {
 	uint64_t unix_ns;
+	uint64_t blocked_ns; /* 0: it is a sample */
 	uint32_t pid, tid, cpu;
 	char comm[16]; /* of the thread; NUL-terminated, otherwise any bytes */
 	uint64_t kernel_address, user_address; /* where it ran; 0: no such stack */

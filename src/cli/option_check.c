@@ -27,6 +27,7 @@ static const struct {
     {"length", "speed", "one follows from the other"},
     {"raw", "json", "each is a form of its own"},
     {"raw", "stacks", "the form has no place for them"},
+    {"raw", "off-cpu", "the form has no place for a length"},
 };
 
 /* What --off-cpu excludes, unless --on-cpu is there for it to belong to. */
