@@ -81,6 +81,11 @@ check 'JSON: the rate' [ "$("$FLAMELAPSE" info --json x.flame | jq -r .freq_hz)"
 check 'stacks on the CPU go down to main' [ "$(count on 'main;.*computer')" -gt $((want / 2)) ]
 check 'stacks off the CPU too' [ "$(count off 'main;.*sleeper')" -gt $((slept / 2)) ]
 
+run --interval 100ms -- "$blocker" sleep 1 1500000
+most=$(sql 'select max(taken * 1000 > 1.05 * (t1_ns - t0_ns)) from snapshot where id % 2 = 1')
+check 'a sleep of many intervals: each has its part' \
+	[ "$most" = 0 -a "$(count off '\[sleeping\]')" -ge 1480000 ]
+
 "$blocker" half 6000 20000 > /dev/null &
 p=$!
 pids="$pids $p"
