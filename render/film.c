@@ -34,10 +34,12 @@ static void describe(struct renderer *r)
 {
 	const struct scene *s = r->scene;
 	const struct timeline *tl = &s->timeline;
+	bool both = recording_n_series(&s->rec->meta) > 1;
 
 	words_title(s, r->title, sizeof(r->title));
 	snprintf(r->options, sizeof(r->options),
-		 "scale %s, mode %s, window %u snapshots, theme %s, %dx%d",
+		 "%s%sscale %s, mode %s, window %u snapshots, theme %s, %dx%d",
+		 both ? series_names[recording_series(&s->rec->meta)] : "", both ? ", " : "",
 		 scale_names[s->opt.scale], mode_names[s->opt.mode], tl->window,
 		 theme_names[s->opt.theme], r->geo.width, r->geo.height);
 	snprintf(r->plan, sizeof(r->plan), "%.1f s of film in %u step%s of %.2f s, %.1f × speed",
@@ -134,12 +136,23 @@ uint64_t renderer_mark_ns(const struct renderer *r, size_t mark)
 	return timeline_start(tl, step) * SECOND_NS / tl->fps;
 }
 
+/* A stranger's unit may be any. */
+static uint64_t taken(const struct scene *s, uint64_t count)
+{
+	__uint128_t us = (__uint128_t)count * s->rec->meta.period_ns / 1000;
+
+	if (!s->is_off_cpu)
+		return count;
+	return us > UINT64_MAX ? UINT64_MAX : (uint64_t)us;
+}
+
 static int show(struct renderer *r, const struct moment *m, uint64_t t_ns, bool step_start)
 {
 	struct image *img = image_get(r->pool);
 	struct image_info info = {.t_ns = t_ns,
 				  .time_ns = m->numbers->t1_ns,
-				  .samples = m->numbers->account.taken,
+				  .samples = taken(r->scene, m->numbers->account.taken),
+				  .is_blocked_us = r->scene->is_off_cpu,
 				  .options = r->options,
 				  .step_start = step_start};
 	int err = 0;

@@ -24,9 +24,10 @@
  * close belong to one thread.
  */
 struct image_info {
-	uint64_t t_ns;	     /* time in the film: shown from here on, until the next image */
-	uint64_t time_ns;    /* unix time that the image shows (end of its window) */
-	uint64_t samples;    /* in its window */
+	uint64_t t_ns;	  /* time in the film: shown from here on, until the next image */
+	uint64_t time_ns; /* unix time that the image shows (end of its window) */
+	uint64_t samples; /* in its window; or microseconds of blocked time */
+	bool is_blocked_us;
 	const char *options; /* picture options in words, for the file's metadata, or NULL;
 				borrowed until the sink is closed */
 	bool step_start;     /* a film step begins here: a good place to seek to */

@@ -163,7 +163,8 @@ static int encode(struct png *png, const struct image *img, const struct image_i
 	struct tm tm;
 	struct png_text text[] = {{"Software", "flamelapse " VERSION},
 				  {"Snapshot Time", when},
-				  {"Samples", samples},
+				  {info->is_blocked_us ? "Blocked Microseconds" : "Samples",
+				   samples},
 				  {"Options", info->options}};
 
 	gmtime_r(&s, &tm);

@@ -5,7 +5,8 @@
 
 /*
  * PNG files (render/png.h), each with the texts Software, "Snapshot Time" (image_info.time_ns, ISO
- * 8601, UTC), Samples and Options; no paths, and no clock of this machine.
+ * 8601, UTC), Samples or "Blocked Microseconds", and Options; no paths, and no clock of this
+ * machine.
  *
  * A sequence: one file per pushed image, numbered from 0 in the order of pushing; t_ns and end_ns
  * do not matter. The pattern's file name holds exactly one %d or %0Nd (and %% for a percent sign);

@@ -174,6 +174,8 @@ void words_subtitle(const struct scene *s, char *buf, size_t size)
 		snprintf(what, sizeof(what), "all %u CPUs · ", meta->online_cpus);
 	if (s->is_off_cpu)
 		snprintf(what + strlen(what), sizeof(what) - strlen(what), "off the CPU · ");
+	else if (recording_n_series(meta) > 1)
+		snprintf(what + strlen(what), sizeof(what) - strlen(what), "on the CPU · ");
 	if (meta->freq_hz)
 		snprintf(what + strlen(what), sizeof(what) - strlen(what), "%u Hz · ",
 			 meta->freq_hz);

@@ -142,10 +142,13 @@ static void finish(struct blocks *b, size_t i, const struct block_stack *s, uint
 {
 	uint64_t open = cutter_open_ns(b->cutter);
 
-	if (is_filtered(b, in_ns - out_ns))
+	if (is_filtered(b, in_ns - out_ns)) {
 		tell(b, i, s, true, in_ns < open ? open : in_ns, in_ns - from_ns);
-	else
-		spread(b, i, s, from_ns, in_ns);
+		return;
+	}
+	spread(b, i, s, from_ns, in_ns);
+	if (b->over)
+		b->over(b->arg, s, in_ns, in_ns - out_ns);
 }
 
 void blocks_begin(struct blocks *b, uint32_t thread, uint64_t out_ns, const struct block_stack *s)

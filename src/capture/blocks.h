@@ -31,7 +31,8 @@
 struct block_stack {
 	struct tally_raw raw;
 	struct tally_stack stack;
-	uint32_t pid;
+	uint32_t pid, tid, cpu;
+	char comm[16];
 	bool filtered;			 /* whatever its length is */
 	const struct sampler_copy *copy; /* or NULL */
 };
@@ -41,10 +42,14 @@ struct block_stack {
 typedef void blocks_fn(void *arg, const struct block_stack *s, bool filtered, uint64_t t_ns,
 		       uint64_t count);
 
+/* Takes a block that is over, and that its length does not filter. */
+typedef void blocks_over_fn(void *arg, const struct block_stack *s, uint64_t in_ns, uint64_t ns);
+
 struct blocks {
 	const struct cutter *cutter;
 	uint64_t min_ns, max_ns; /* max_ns 0: none is too long */
 	blocks_fn *fn;
+	blocks_over_fn *over; /* NULL: nobody asks */
 	void *arg;
 
 	struct block_thread {

@@ -17,13 +17,11 @@
 #include "base/strbuf.h"
 #include "base/xalloc.h"
 #include "capture/command.h"
-#include "capture/cutter.h"
-#include "capture/events.h"
 #include "capture/intake.h"
 #include "capture/ksyms.h"
 #include "capture/privileges.h"
-#include "capture/sampler.h"
 #include "capture/sideband.h"
+#include "capture/source.h"
 #include "capture/unwinder.h"
 
 #define TICK_NS	     50000000
@@ -46,23 +44,24 @@ struct collector {
 	struct chan *chan;
 };
 
+#define SOURCES 2
+
 /* What the child process knows. */
 struct run {
 	const struct capture_options *opts;
-	struct chan *out, *maker; /* maker: of tables; NULL: there is none */
-	struct sampler *sampler;
-	struct events events;
+	struct chan *out, *maker;      /* maker: of tables; NULL: there is none */
+	struct source source[SOURCES]; /* with also_off_cpu two: that is the second */
+	size_t n_sources;
 	struct sideband *sideband;
 	struct command command;
 	struct command_signals signals;
-	struct cutter cutter;
 	struct intake intake;
 	int epoll, timer, status, command_status, command_errno;
 	int64_t unix_offset_ns, boot_offset_ns;
 	uint32_t *cpu; /* those that were online when we last looked */
 	size_t n_cpus;
-	uint64_t expected, next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
-	uint64_t deadline_ns;			   /* UINT64_MAX: none */
+	uint64_t next_sweep_ns, stop_ns; /* stop_ns: 0 while it runs */
+	uint64_t deadline_ns;		 /* UINT64_MAX: none */
 	bool stop, gone;
 };
 
@@ -109,9 +108,10 @@ static void send_stacks(struct run *r, const struct tally *t)
 	strbuf_deinit(&sb);
 }
 
-static void send_snapshot(struct run *r, const struct cutter_snapshot *s)
+static void send_snapshot(struct run *r, size_t series, const struct cutter_snapshot *s)
 {
 	struct wire_snapshot head = {
+	    .series = series,
 	    .info = {.t0_ns = s->t0_ns + r->unix_offset_ns,
 		     .t1_ns = s->t1_ns + r->unix_offset_ns,
 		     .mono_ns = s->t0_ns,
@@ -129,26 +129,38 @@ static void send_snapshot(struct run *r, const struct cutter_snapshot *s)
 	}
 	head.info.account = a;
 	chan_send(r->out, WIRE_SNAPSHOT, &head, sizeof(head), -1);
-	r->expected += a.expected;
+	r->source[series].expected += a.expected;
 }
 
+/* How far all is known of a series: of what lasts not yet whether it is filtered for its length. */
+static uint64_t known_ns(const struct run *r, const struct source *s, uint64_t seen_ns)
+{
+	return source_is_off_cpu(s) && !r->stop_ns ? seen_ns - blocks_hold_ns(&r->intake.blocks)
+						   : seen_ns;
+}
+
+/* The oldest snapshot, in all series at once. */
 static bool close_one(struct run *r, uint64_t seen_ns, bool force)
 {
-	uint64_t now = clock_ns(CLOCK_MONOTONIC), whole_ns = seen_ns;
-	struct sampler_counters counters;
+	uint64_t now = clock_ns(CLOCK_MONOTONIC);
+	struct sampler_counters counters[SOURCES];
 	struct cutter_snapshot s;
 
-	/* What lasts may be filtered for its length yet. */
-	if (r->cutter.unit_ns && !r->stop_ns)
-		whole_ns -= blocks_hold_ns(&r->intake.blocks);
-	sampler_counters(r->sampler, r->cutter.next, &counters);
-	if (!cutter_is_due(&r->cutter, &counters, force ? 0 : whole_ns, now, force))
-		return false;
-	if (r->cutter.unit_ns)
-		blocks_close(&r->intake.blocks, seen_ns);
-	cutter_close(&r->cutter, &counters, whole_ns, now, true, &s);
-	send_snapshot(r, &s);
-	cutter_done(&r->cutter, &s);
+	for (size_t i = 0; i < r->n_sources; i++) {
+		const struct source *from = &r->source[i];
+
+		if (!source_is_due(from, known_ns(r, from, seen_ns), now, force, &counters[i]))
+			return false;
+	}
+	for (size_t i = 0; i < r->n_sources; i++) {
+		struct source *from = &r->source[i];
+
+		if (source_is_off_cpu(from))
+			blocks_close(&r->intake.blocks, seen_ns);
+		cutter_close(&from->cutter, &counters[i], seen_ns, now, true, &s);
+		send_snapshot(r, i, &s);
+		cutter_done(&from->cutter, &s);
+	}
 	return true;
 }
 
@@ -167,26 +179,10 @@ static void watch(struct run *r, int fd, enum wake what)
 		epoll_ctl(r->epoll, EPOLL_CTL_ADD, fd, &ev);
 }
 
-static int sample_cpu(struct run *r, uint32_t cpu)
-{
-	struct events one = r->events;
-	int err;
-
-	/* A probe is hit on all of them. */
-	if ((r->opts->cpu >= 0 && r->opts->cpu != (int)cpu) || event_is_probe(&r->events.event))
-		return 0;
-	err = events_add_cpu(&r->events, cpu);
-	if (err)
-		return err;
-	one.fd = &r->events.fd[r->events.n - 1];
-	one.n = 1;
-	return sampler_attach(r->sampler, &one) ? -EPERM : events_enable(&one);
-}
-
 static void add_cpu(struct run *r, uint32_t cpu)
 {
 	int fd = sideband_add_cpu(r->sideband, cpu);
-	int err = fd < 0 ? fd : sample_cpu(r, cpu);
+	int err = fd < 0 ? fd : source_add_cpu(&r->source[0], cpu);
 
 	watch(r, fd, WAKE_SIDEBAND);
 	if (err)
@@ -233,7 +229,8 @@ static void tick(struct run *r)
 
 	read_clocks(r);
 	/* Samples first: what happened before them is then in the sideband for sure. */
-	sampler_drain(r->sampler);
+	for (size_t i = 0; i < r->n_sources; i++)
+		sampler_drain(r->source[i].sampler);
 	drain_sideband(r);
 	intake_process(&r->intake, until);
 	while (close_one(r, until, false))
@@ -367,9 +364,9 @@ static void end_sampling(struct run *r)
 	r->stop_ns = clock_ns(CLOCK_MONOTONIC);
 	if (r->stop_ns > r->deadline_ns)
 		r->stop_ns = r->deadline_ns;
-	sampler_end(r->sampler, r->stop_ns);
-	events_disable(&r->events);
-	cutter_stop(&r->cutter, r->stop_ns);
+	/* The one whose events take a moment to disable is the first. */
+	for (size_t i = r->n_sources; i-- > 0;)
+		source_end(&r->source[i], r->stop_ns);
 	set_timer(r, LAST_TICK_NS);
 	tick(r);
 }
@@ -377,31 +374,36 @@ static void end_sampling(struct run *r)
 static void send_ended(struct run *r)
 {
 	/* What a command was due nobody knows: it runs on some CPUs, some of the time. */
-	int64_t due = r->intake.follows ? -1 : events_due(&r->events);
+	int64_t due = r->intake.follows ? -1 : events_due(&r->source[0].events);
 	struct wire_ended e = {
-	    .expected = r->expected,
 	    .undelivered = due < 0 ? -1 : 0,
 	    .command_status = r->command_status,
 	    .sideband_lost = r->intake.sideband_lost,
-	    .late = r->cutter.late,
-	    .unseen = sampler_unseen(r->sampler) + r->intake.blocks.unended,
+	    .unseen = r->intake.blocks.unended,
 	    .moved_ns = r->intake.blocks.moved_ns,
 	    .unsent = r->intake.unsent,
 	    .beyond_bounds = procs_refused(r->intake.procs) + modules_refused(r->intake.modules),
-	    .ring_bytes = sampler_ring_bytes(r->sampler),
+	    .ring_bytes = sampler_ring_bytes(r->source[0].sampler),
 	};
 	uint64_t runs;
 
-	if (due > (int64_t)r->expected)
-		e.undelivered = due - r->expected;
-	e.bpf_ns = sampler_run_time_ns(r->sampler, &runs);
-	e.bpf_runs = runs;
+	for (size_t i = 0; i < r->n_sources; i++) {
+		const struct source *s = &r->source[i];
+
+		e.expected[i] = s->expected;
+		e.late += s->cutter.late;
+		e.unseen += sampler_unseen(s->sampler);
+		e.bpf_ns += sampler_run_time_ns(s->sampler, &runs);
+		e.bpf_runs += runs;
+	}
+	if (due > (int64_t)e.expected[0])
+		e.undelivered = due - e.expected[0];
 	chan_send(r->out, WIRE_ENDED, &e, sizeof(e), -1);
 }
 
 static void loop(struct run *r)
 {
-	while (!r->gone && (!r->stop_ns || cutter_is_open(&r->cutter))) {
+	while (!r->gone && (!r->stop_ns || cutter_is_open(&r->source[0].cutter))) {
 		wait_once(r);
 		r->stop |= clock_ns(CLOCK_MONOTONIC) >= r->deadline_ns;
 		if (r->stop && !r->stop_ns)
@@ -426,48 +428,56 @@ static int open_sideband(struct run *r)
 	return CAPTURE_NOT_PERMITTED;
 }
 
+static int start_command(struct run *r)
+{
+	const struct capture_options *opts = r->opts;
+	int err;
+
+	if (!opts->argv)
+		return CAPTURE_OK;
+	err = command_fork(&r->command, opts->argv, &r->signals);
+	if (err) {
+		log_error("cannot start '%s': %s", opts->argv[0], strerror(-err));
+		return CAPTURE_FAILED;
+	}
+	r->intake.follows = !opts->all_cpus && opts->cpu < 0;
+	procs_follow(r->intake.procs, r->command.pid);
+	return CAPTURE_OK;
+}
+
 static void open_unwinder(struct run *r)
 {
 	const struct capture_options *opts = r->opts;
+	struct sampler *first = r->source[0].sampler;
 
+	if (!sampler_by_tables(first))
+		return;
 	if (opts->table_maker >= 0)
 		r->maker = chan_create(opts->table_maker);
 	modules_tell_maker(r->intake.modules, r->maker);
-	r->intake.unwinder =
-	    unwinder_create(r->sampler, r->intake.modules, r->maker, opts->table_bytes);
+	r->intake.unwinder = unwinder_create(first, r->intake.modules, r->maker, opts->table_bytes);
 	if (r->intake.follows)
 		unwinder_follow(r->intake.unwinder, r->command.pid);
 }
 
-static int open_sampler(struct run *r)
+static int open_sources(struct run *r)
 {
-	const struct capture_options *opts = r->opts;
 	struct sampler_takers takers = {.record = intake_take_sample,
 					.block = intake_take_block,
 					.copy = intake_take_copy,
 					.arg = &r->intake};
-	int status, err;
+	int status = start_command(r);
 
-	if (opts->argv) {
-		err = command_fork(&r->command, opts->argv, &r->signals);
-		if (err) {
-			log_error("cannot start '%s': %s", opts->argv[0], strerror(-err));
-			return CAPTURE_FAILED;
-		}
-		r->intake.follows = !opts->all_cpus && opts->cpu < 0;
-		procs_follow(r->intake.procs, r->command.pid);
-	}
-	status = events_open(&r->events, opts);
-	if (status)
-		return status;
-	r->sampler = sampler_create(opts, r->events.n, &takers, &status);
-	if (!r->sampler)
-		return status;
-	if (sampler_by_tables(r->sampler))
+	r->n_sources = source_count(r->opts);
+	for (size_t i = 0; i < r->n_sources && !status; i++)
+		status = source_open(&r->source[i], r->opts, i, i ? r->source : NULL, &takers);
+	if (!status)
 		open_unwinder(r);
-	if (!opts->user_only && ksyms_are_hidden())
+	if (!status && !r->opts->user_only && ksyms_are_hidden())
 		r->intake.ksyms = ksyms_create(r->out);
-	return sampler_attach(r->sampler, &r->events);
+	for (size_t i = 0; i < r->n_sources && !status; i++)
+		status = source_attach(&r->source[i]);
+	return status;
 }
 
 static void open_loop(struct run *r)
@@ -490,14 +500,15 @@ static void open_loop(struct run *r)
 
 static void send_started(struct run *r, uint64_t start_ns)
 {
+	const struct source *s = &r->source[0];
 	struct wire_started m = {
-	    .fell_back = r->events.fell_back,
-	    .by_tables = sampler_by_tables(r->sampler),
-	    .freq_hz = r->events.freq_hz,
-	    .period = r->events.period,
-	    .period_ns = r->events.period_ns,
-	    .n_cpus = r->events.n,
-	    .ring_bytes = sampler_ring_bytes(r->sampler),
+	    .fell_back = s->events.fell_back,
+	    .by_tables = sampler_by_tables(s->sampler),
+	    .freq_hz = s->events.freq_hz,
+	    .period = s->events.period,
+	    .period_ns = s->events.period_ns,
+	    .n_cpus = s->events.n,
+	    .ring_bytes = sampler_ring_bytes(s->sampler),
 	    .mono_ns = start_ns,
 	    .unix_ns = start_ns + r->unix_offset_ns,
 	    .boot_ns = start_ns + r->boot_offset_ns,
@@ -510,10 +521,22 @@ static void send_started(struct run *r, uint64_t start_ns)
 	chan_send(r->out, WIRE_STARTED, &m, sizeof(m), -1);
 }
 
+/* All series at the same time. */
+static void begin_sources(struct run *r, uint64_t start_ns)
+{
+	r->deadline_ns = r->opts->duration_ns ? start_ns + r->opts->duration_ns : UINT64_MAX;
+	for (size_t i = 0; i < r->n_sources; i++) {
+		struct source *s = &r->source[i];
+
+		source_begin(s, start_ns, r->deadline_ns);
+		if (source_is_off_cpu(s))
+			intake_init_blocks(&r->intake, &s->cutter, r->opts->min_block_ns,
+					   r->opts->max_block_ns);
+	}
+}
+
 static int begin(struct run *r)
 {
-	struct tally_limits limits = {.pairs = r->opts->hash_storage,
-				      .stacks = r->opts->stack_storage};
 	uint64_t start_ns;
 	int err;
 
@@ -522,19 +545,8 @@ static int begin(struct run *r)
 		intake_scan(&r->intake);
 	read_clocks(r);
 	start_ns = clock_ns(CLOCK_MONOTONIC);
-	cutter_init(&r->cutter, start_ns, r->opts->interval_ns, &limits);
-	if (r->opts->event.kind == EVENT_OFF_CPU) {
-		r->cutter.unit_ns = CAPTURE_BLOCK_UNIT_NS;
-		intake_init_blocks(&r->intake, r->opts->min_block_ns, r->opts->max_block_ns);
-	}
-	sampler_begin(r->sampler, start_ns);
-	r->deadline_ns = UINT64_MAX;
-	if (r->opts->duration_ns) {
-		r->deadline_ns = start_ns + r->opts->duration_ns;
-		/* Whenever we get round to it, no sample is taken afterwards. */
-		sampler_end(r->sampler, r->deadline_ns);
-	}
-	err = events_enable(&r->events);
+	begin_sources(r, start_ns);
+	err = events_enable(&r->source[0].events);
 	if (err) {
 		log_error("cannot enable a perf event: %s", strerror(-err));
 		return CAPTURE_NOT_PERMITTED;
@@ -586,7 +598,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 
 	prepare_process(&r, parent);
 	r.out = chan_create(sock);
-	intake_init(&r.intake, r.out, &r.cutter);
+	intake_init(&r.intake, r.out, &r.source[0].cutter);
 	r.intake.make_room = make_room;
 	r.intake.each_sample = opts->each_sample;
 	r.intake.per_thread = opts->per_thread;
@@ -599,7 +611,7 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	if (!r.status)
 		r.status = open_sideband(&r);
 	if (!r.status)
-		r.status = open_sampler(&r);
+		r.status = open_sources(&r);
 	if (!r.status) {
 		open_loop(&r);
 		r.status = begin(&r);
@@ -613,15 +625,15 @@ static _Noreturn void run(const struct capture_options *opts, int sock, pid_t pa
 	}
 	command_deinit(&r.command);
 	chan_drain(r.out);
-	/* In this order: the events hold the program. */
-	events_close(&r.events);
+	for (size_t i = 0; i < SOURCES; i++)
+		events_disable(&r.source[i].events);
 	unwinder_destroy(r.intake.unwinder);
-	sampler_destroy(r.sampler);
+	for (size_t i = SOURCES; i-- > 0;)
+		source_close(&r.source[i]);
 	ksyms_destroy(r.intake.ksyms);
 	sideband_destroy(r.sideband);
 	free(r.cpu);
 	intake_deinit(&r.intake);
-	cutter_deinit(&r.cutter);
 	chan_destroy(r.maker);
 	chan_destroy(r.out);
 	_exit(r.gone ? CAPTURE_FAILED : r.status);

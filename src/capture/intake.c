@@ -215,13 +215,13 @@ void intake_take_event(void *arg, const struct sideband_event *e)
 	}
 }
 
-static void take_bytes(struct intake *in, uint64_t t_ns, const void *data, size_t size)
+static void take_bytes(struct intake *in, uint64_t t_ns, const void *data, size_t size,
+		       bool is_block)
 {
 	in->bytes = xgrow(in->bytes, &in->cap_bytes, in->n_bytes + size, 1);
 	memcpy(in->bytes + in->n_bytes, data, size);
 	in->sample = xgrow(in->sample, &in->cap_samples, in->n_samples + 1, sizeof(*in->sample));
-	in->sample[in->n_samples++] =
-	    (struct pending_sample){.t_ns = t_ns, .at = in->n_bytes, .size = size};
+	in->sample[in->n_samples++] = (struct pending_sample){t_ns, in->n_bytes, size, is_block};
 	in->n_bytes += size;
 }
 
@@ -232,7 +232,7 @@ static size_t record_size(const struct sampler_record *r)
 
 void intake_take_sample(void *arg, const struct sampler_record *r)
 {
-	take_bytes(arg, r->t_ns, r, record_size(r));
+	take_bytes(arg, r->t_ns, r, record_size(r), false);
 }
 
 static uint64_t block_time(const struct sampler_block *b)
@@ -244,7 +244,7 @@ void intake_take_block(void *arg, const struct sampler_block *b)
 {
 	const struct sampler_record *r = sampler_block_record(b);
 
-	take_bytes(arg, block_time(b), b, sizeof(*b) + (r ? record_size(r) : 0));
+	take_bytes(arg, block_time(b), b, sizeof(*b) + (r ? record_size(r) : 0), true);
 }
 
 void intake_take_copy(void *arg, const struct sampler_copy *c)
@@ -514,26 +514,33 @@ static struct tally_stack make_stack(struct intake *in, struct proc *p,
 	return s;
 }
 
-static void tell_sample(struct intake *in, const struct sampler_record *r, uint32_t process,
+static void tell_sample(struct intake *in, struct wire_sample *head, const struct tally_raw *raw,
 			const struct tally_stack *s)
 {
-	uint8_t bytes[sizeof(struct wire_sample) + TALLY_STACK_MAX];
-	const uint64_t *address = sampler_addresses(r);
-	struct wire_sample head = {.unix_ns = r->t_ns + in->unix_offset_ns,
-				   .pid = r->tgid,
-				   .tid = r->tid,
-				   .cpu = r->cpu,
-				   .kernel_address = r->n_kernel ? address[0] : 0,
-				   .user_address = r->n_user ? address[r->n_kernel] : 0};
-	size_t size = sizeof(head);
+	uint8_t bytes[sizeof(*head) + TALLY_STACK_MAX];
+	size_t size = sizeof(*head);
 
-	memcpy(head.comm, r->comm, sizeof(head.comm));
-	memcpy(bytes, &head, sizeof(head));
-	size += tally_write_stack(s, process, 1, bytes + size);
-	ksyms_see(in->ksyms, bytes + sizeof(head), size - sizeof(head));
+	head->unix_ns += in->unix_offset_ns;
+	head->kernel_address = raw->n_kernel ? raw->address[0] : 0;
+	head->user_address = raw->n_user ? raw->address[raw->n_kernel] : 0;
+	memcpy(bytes, head, sizeof(*head));
+	size += tally_write_stack(s, raw->process, 1, bytes + size);
+	ksyms_see(in->ksyms, bytes + sizeof(*head), size - sizeof(*head));
 	if (chan_backlog(in->out) > INTAKE_BACKLOG_MAX ||
 	    chan_send(in->out, WIRE_SAMPLE, bytes, size, -1))
 		in->unsent++;
+}
+
+static void tell_record(struct intake *in, const struct sampler_record *r,
+			const struct tally_raw *raw, const struct tally_stack *s)
+{
+	struct wire_sample head = {.unix_ns = r->t_ns,
+				   .pid = r->tgid,
+				   .tid = r->tid,
+				   .cpu = r->cpu};
+
+	memcpy(head.comm, r->comm, sizeof(head.comm));
+	tell_sample(in, &head, raw, s);
 }
 
 /* What the unwinder lacked, it gets for the next sample. */
@@ -552,12 +559,12 @@ static void help_unwinder(struct intake *in, struct proc *p, const struct sample
 }
 
 /* Where to count what happened then; NULL: it is too late. */
-static struct tally *open_tally(struct intake *in, uint64_t t_ns)
+static struct tally *open_tally(struct intake *in, struct cutter *cutter, uint64_t t_ns)
 {
 	struct tally *t;
 	bool full;
 
-	while (!(t = cutter_tally(in->cutter, t_ns, &full)) && full)
+	while (!(t = cutter_tally(cutter, t_ns, &full)) && full)
 		in->make_room(in->arg);
 	return t;
 }
@@ -592,7 +599,7 @@ static void count(struct intake *in, const struct sampler_record *r)
 	struct wire_frame frame[SAMPLER_MAX_USER];
 	struct tally_stack stack;
 	struct tally_raw raw;
-	struct tally *t = open_tally(in, r->t_ns);
+	struct tally *t = open_tally(in, in->cutter, r->t_ns);
 	struct proc *p;
 	bool again;
 
@@ -614,7 +621,7 @@ static void count(struct intake *in, const struct sampler_record *r)
 	if (!again)
 		tally_add(t, &raw, &stack, 1);
 	if (in->each_sample)
-		tell_sample(in, r, raw.process, &stack);
+		tell_record(in, r, &raw, &stack);
 }
 
 /* --- blocks --- */
@@ -623,7 +630,7 @@ static void add_time(void *arg, const struct block_stack *s, bool filtered, uint
 		     uint64_t units)
 {
 	struct intake *in = arg;
-	struct tally *t = open_tally(in, t_ns);
+	struct tally *t = open_tally(in, in->blocks_cutter, t_ns);
 	struct tally_stack stack = s->stack;
 	struct tally_raw raw = s->raw;
 	struct proc *p = s->copy ? procs_find(in->procs, s->pid) : NULL;
@@ -635,24 +642,46 @@ static void add_time(void *arg, const struct block_stack *s, bool filtered, uint
 		return;
 	}
 	/* Again for each interval: what main made of it is gone with the one before. */
-	if (p && p->id)
+	if (p && p->id && !in->each_sample)
 		raw.copy = stack.copy = send_copy(in, p, s->copy, t_ns);
 	if (!tally_again(t, &raw, units))
 		tally_add(t, &raw, &stack, units);
 }
 
-void intake_init_blocks(struct intake *in, uint64_t min_ns, uint64_t max_ns)
+static void tell_block(void *arg, const struct block_stack *s, uint64_t in_ns, uint64_t ns)
 {
-	blocks_init(&in->blocks, in->cutter, min_ns, max_ns, add_time, in);
+	struct intake *in = arg;
+	struct wire_sample head = {
+	    .unix_ns = in_ns, .blocked_ns = ns, .pid = s->pid, .tid = s->tid, .cpu = s->cpu};
+	struct tally_stack stack = s->stack;
+	struct proc *p = s->copy ? procs_find(in->procs, s->pid) : NULL;
+
+	if (s->filtered)
+		return;
+	if (p && p->id)
+		stack.copy = send_copy(in, p, s->copy, in_ns);
+	memcpy(head.comm, s->comm, sizeof(head.comm));
+	tell_sample(in, &head, &s->raw, &stack);
+}
+
+void intake_init_blocks(struct intake *in, struct cutter *cutter, uint64_t min_ns, uint64_t max_ns)
+{
+	in->blocks_cutter = cutter;
+	blocks_init(&in->blocks, cutter, min_ns, max_ns, add_time, in);
+	in->blocks.over = in->each_sample ? tell_block : NULL;
 }
 
 static void count_stack(struct intake *in, const struct sampler_block *b,
 			const struct sampler_record *r)
 {
 	struct wire_frame frame[SAMPLER_MAX_USER];
-	struct block_stack s = {.pid = r->tgid, .copy = find_copy(in, r)};
+	struct block_stack s = {.pid = r->tgid,
+				.tid = r->tid,
+				.cpu = r->cpu,
+				.copy = find_copy(in, r)};
 	struct proc *p = find_process(in, r);
 
+	memcpy(s.comm, r->comm, sizeof(s.comm));
 	s.filtered = !is_followed(in, p);
 	if (!s.filtered) {
 		p = tell_of(in, p, r, &s.raw);
@@ -669,7 +698,7 @@ static void count_stack(struct intake *in, const struct sampler_block *b,
 static void count_block(struct intake *in, const struct sampler_block *b)
 {
 	const struct sampler_record *r = sampler_block_record(b);
-	struct tally *t = open_tally(in, block_time(b));
+	struct tally *t = open_tally(in, in->blocks_cutter, block_time(b));
 
 	if (t) {
 		tally_record(t);
@@ -751,9 +780,11 @@ static void keep_rest(struct intake *in, size_t n_samples, size_t n_events)
 	}
 	in->bytes = NULL;
 	in->n_bytes = in->cap_bytes = in->n_samples = 0;
-	for (size_t i = 0; i < left; i++)
-		take_bytes(in, in->sample[n_samples + i].t_ns, old + in->sample[n_samples + i].at,
-			   in->sample[n_samples + i].size);
+	for (size_t i = 0; i < left; i++) {
+		struct pending_sample s = in->sample[n_samples + i];
+
+		take_bytes(in, s.t_ns, old + s.at, s.size, s.is_block);
+	}
 	free(old);
 }
 
@@ -768,7 +799,7 @@ void intake_process(struct intake *in, uint64_t until_ns)
 	for (; s < in->n_samples && in->sample[s].t_ns < until_ns; s++) {
 		for (; e < in->n_events && in->event[e].t_ns <= in->sample[s].t_ns; e++)
 			procs_event(in->procs, &in->event[e]);
-		if (in->cutter->unit_ns)
+		if (in->sample[s].is_block)
 			count_block(in, (const void *)(in->bytes + in->sample[s].at));
 		else
 			count(in, (const void *)(in->bytes + in->sample[s].at));

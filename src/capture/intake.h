@@ -26,9 +26,10 @@ struct intake {
 	struct chan *out;
 	struct procs *procs;
 	struct modules *modules;
-	struct cutter *cutter;
-	struct unwinder *unwinder; /* NULL: stacks are read by frame pointers */
-	struct ksyms *ksyms;	   /* NULL: kallsyms tells what the kernel's functions are called */
+	struct cutter *cutter;	      /* of samples */
+	struct cutter *blocks_cutter; /* of blocks; NULL where none come */
+	struct unwinder *unwinder;    /* NULL: stacks are read by frame pointers */
+	struct ksyms *ksyms; /* NULL: kallsyms tells what the kernel's functions are called */
 	/* Closes the oldest snapshot, where too many are open. */
 	void (*make_room)(void *arg);
 	void *arg;
@@ -57,7 +58,8 @@ struct intake {
 	struct pending_sample {
 		uint64_t t_ns;
 		size_t at, size;
-	} * sample; /* or blocks: struct sampler_block */
+		bool is_block; /* struct sampler_block */
+	} * sample;
 	struct proc_event *event;
 	size_t n_samples, cap_samples, n_events, cap_events;
 	size_t n_followed; /* of the events: those that the unwinder knows */
@@ -69,8 +71,8 @@ struct intake {
 };
 
 void intake_init(struct intake *in, struct chan *out, struct cutter *cutter);
-/* What comes are blocks, and no samples; see blocks.h for min_ns and max_ns. */
-void intake_init_blocks(struct intake *in, uint64_t min_ns, uint64_t max_ns);
+/* Blocks come too, or no samples but blocks; see blocks.h for min_ns and max_ns. */
+void intake_init_blocks(struct intake *in, struct cutter *cutter, uint64_t min_ns, uint64_t max_ns);
 void intake_deinit(struct intake *in);
 
 /* Reads /proc once. Call it after sideband_create(), and before the first intake_process(). */

@@ -18,6 +18,7 @@ struct capture_options {
 	size_t n_tids;
 	int cpu; /* only this one; -1: all that are online */
 	struct event_spec event;
+	bool also_off_cpu;     /* and time off the CPU at the same time, in a series of its own */
 	uint32_t freq_hz;      /* samples a second on each CPU; 0 where a period is set */
 	uint64_t period;       /* every how many of the event; ns of cpu-clock; 0: by the rate */
 	bool user_only;	       /* leave out the kernel stacks */
@@ -27,7 +28,7 @@ struct capture_options {
 	uint8_t copying;       /* enum sampler_copying: which stacks are copied for the namer */
 	size_t table_bytes;    /* the kernel's memory for unwinding, at most */
 	int table_maker;       /* the channel to who makes tables; -1: there are none */
-	uint64_t min_block_ns; /* EVENT_OFF_CPU: shorter blocks are filtered */
+	uint64_t min_block_ns; /* time off the CPU: shorter blocks are filtered */
 	uint64_t max_block_ns; /* and longer ones; 0: none is too long */
 	bool include_idle;     /* keep the samples of the idle task */
 	const char *cgroup;    /* folder of a cgroup v2: only its processes, descendants included */
@@ -39,7 +40,7 @@ struct capture_options {
 	uint32_t stack_storage; /* distinct stacks in a snapshot, at most */
 	bool per_thread;	/* keep the threads of a process apart */
 	bool per_cpu;		/* keep apart what it does on each CPU */
-	bool each_sample;	/* send each by itself too (WIRE_SAMPLE) */
+	bool each_sample;	/* send each by itself (WIRE_SAMPLE), and each block */
 	bool all_cpus;		/* with argv: the whole machine, not only the command */
 	char *const *argv;	/* the command to run and follow, NULL at its end; NULL: none */
 };

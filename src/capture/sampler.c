@@ -204,15 +204,24 @@ static struct bpf_program *choose_second(struct sampler *s)
 	return s->by_tables ? skel->progs.finish_by_tables : skel->progs.finish_by_pointers;
 }
 
-static void choose_unwinder(struct sampler *s, const struct capture_options *opts)
+static void choose_way(struct sampler *s, const struct capture_options *opts)
 {
-	struct sampler_bpf *skel = s->skel;
-	struct bpf_program *prog;
-
 	s->by_tables = !opts->frame_pointers && !opts->kernel_only && can_use_tables();
 	if (!s->by_tables && !opts->frame_pointers && !opts->kernel_only)
 		log_warn("this kernel cannot unwind without frame pointers (that takes Linux 5.17 "
 			 "on x86-64): callers are missing where programs were built without them");
+}
+
+static void choose_unwinder(struct sampler *s, const struct capture_options *opts,
+			    const struct sampler *first)
+{
+	struct sampler_bpf *skel = s->skel;
+	struct bpf_program *prog;
+
+	if (first)
+		s->by_tables = first->by_tables;
+	else
+		choose_way(s, opts);
 	s->prog = choose_program(skel, opts->event.kind, s->by_tables);
 	if (opts->event.kind == EVENT_OFF_CPU)
 		s->second = choose_second(s);
@@ -226,6 +235,21 @@ static void choose_unwinder(struct sampler *s, const struct capture_options *opt
 	bpf_map__set_autocreate(skel->maps.processes, false);
 	bpf_map__set_autocreate(skel->maps.copies, false);
 	bpf_map__set_autocreate(skel->maps.copy_of_cpu, false);
+}
+
+/* Puts the tables of the first one in place of ours. 0 or a negative errno. */
+static int share_tables(struct sampler *s, const struct sampler *first)
+{
+	struct sampler_bpf *skel = s->skel, *from = first->skel;
+	struct bpf_map *map[][2] = {{skel->maps.segments, from->maps.segments},
+				    {skel->maps.rules, from->maps.rules},
+				    {skel->maps.modules, from->maps.modules},
+				    {skel->maps.processes, from->maps.processes}};
+	int err = 0;
+
+	for (size_t i = 0; s->by_tables && i < ARRAY_SIZE(map) && !err; i++)
+		err = bpf_map__reuse_fd(map[i][0], bpf_map__fd(map[i][1]));
+	return err;
 }
 
 /* As many as the kernel permits, within bounds: an entry takes about 80 bytes. */
@@ -406,13 +430,15 @@ static int map_tables(struct sampler *s)
 	return s->rules && s->modules ? 0 : -errno;
 }
 
-static int load(struct sampler *s, const struct capture_options *opts)
+static int load(struct sampler *s, const struct capture_options *opts, const struct sampler *first)
 {
-	int err = sampler_bpf__load(s->skel);
+	int err = first ? share_tables(s, first) : 0;
 
 	if (!err)
+		err = sampler_bpf__load(s->skel);
+	if (!err)
 		err = fill_filters(s, opts);
-	if (!err && s->by_tables)
+	if (!err && s->by_tables && !first)
 		err = map_tables(s);
 	if (err)
 		return err;
@@ -430,7 +456,8 @@ static int load(struct sampler *s, const struct capture_options *opts)
 }
 
 struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
-			       const struct sampler_takers *takers, int *status_ret)
+			       const struct sampler_takers *takers, const struct sampler *first,
+			       int *status_ret)
 {
 	struct sampler *s = xcalloc(1, sizeof(*s));
 	int err;
@@ -444,11 +471,11 @@ struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus
 		*status_ret = explain_load(-errno);
 		goto fail;
 	}
-	choose_unwinder(s, opts);
+	choose_unwinder(s, opts, first);
 	set_knobs(s, opts, n_cpus);
 	if (open_filters(s, opts))
 		goto fail;
-	err = load(s, opts);
+	err = load(s, opts, first);
 	if (err) {
 		*status_ret = explain_load(err);
 		goto fail;

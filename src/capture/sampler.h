@@ -18,6 +18,9 @@
  *	sampler_create → sampler_attach → sampler_begin →
  *	(sampler_drain, sampler_counters)* →
  *	sampler_end → sampler_drain until empty → sampler_destroy
+ *
+ * Two can be at work at a time: programs, rings, counters and scratch are each one's own, since one
+ * program may interrupt the other. Only the tables for unwinding are the same.
  */
 struct sampler;
 
@@ -37,11 +40,13 @@ struct sampler_takers {
 };
 
 /*
- * Loads. n_cpus: how many CPUs can send samples. On failure it has printed why, returns NULL and
- * sets *status_ret to an enum capture_status.
+ * Loads. n_cpus: how many CPUs can send samples. `first`: whose tables are used, which are filled
+ * there and not here; NULL: its own. On failure it has printed why, returns NULL and sets
+ * *status_ret to an enum capture_status.
  */
 struct sampler *sampler_create(const struct capture_options *opts, size_t n_cpus,
-			       const struct sampler_takers *takers, int *status_ret);
+			       const struct sampler_takers *takers, const struct sampler *first,
+			       int *status_ret);
 void sampler_destroy(struct sampler *s);
 
 /* The program runs at each overflow or hit from now on, and ignores them until sampler_begin(). An

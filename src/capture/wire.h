@@ -25,7 +25,8 @@
  *	    STOP                 ends the recording; the open snapshot still comes
  *
  * A PROCESS, MODULE or KERNEL_NAMES comes before the first STACKS that needs it. Snapshots come in
- * order of time; their STACKS come right before them.
+ * order of time, of two series as pairs (capture_options.also_off_cpu); their STACKS come right
+ * before them.
  */
 enum wire_type {
 	WIRE_STARTED = 1,  /* struct wire_started */
@@ -155,9 +156,10 @@ struct wire_frame {
 	uint64_t offset;
 } __attribute__((packed));
 
-/* One sample, where each was asked for; STACKS do not come then. */
+/* One sample, where each was asked for, or a block that is over; STACKS do not come then. */
 struct wire_sample {
 	uint64_t unix_ns;
+	uint64_t blocked_ns; /* 0: it is a sample */
 	uint32_t pid, tid, cpu;
 	char comm[16]; /* of the thread; NUL-terminated, otherwise any bytes */
 	uint64_t kernel_address, user_address; /* where it ran; 0: no such stack */
@@ -170,10 +172,11 @@ struct wire_sample {
 struct wire_snapshot {
 	struct snapshot_info info;
 	uint64_t n_stacks; /* how many STACKS held since the last SNAPSHOT */
+	uint8_t series;	   /* of two, 0 or 1: the snapshot comes in each, of the same times */
 } __attribute__((packed));
 
 struct wire_ended {
-	uint64_t expected;	/* of the whole recording */
+	uint64_t expected[2];	/* of the whole recording, by series */
 	int64_t undelivered;	/* samples that the kernel never delivered; -1: not known */
 	int32_t command_status; /* as wait() gave it; -1: none, or it still runs */
 	uint64_t sideband_lost; /* records of process life */

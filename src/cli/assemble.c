@@ -65,7 +65,7 @@ struct assemble {
 	size_t n_inlined, cap_inlined;
 	uint32_t *pending; /* places without a name yet */
 	size_t n_pending, cap_pending;
-	uint64_t n_truncated[UNWIND_ENDS];
+	uint64_t n_truncated[2][UNWIND_ENDS]; /* of samples, of blocked time */
 	uint32_t truncated[UNWIND_ENDS]; /* frame, by how the unwinding ended; 0: not needed yet */
 	uint64_t seed;
 	struct strbuf text;
@@ -595,10 +595,11 @@ static const char *const why[UNWIND_ENDS] = {
     [UNWIND_BAD_POINTER] = "[truncated: bad frame pointer]",
 };
 
-uint64_t assemble_truncated(const struct assemble *a, enum unwind_end end, const char **why_ret)
+uint64_t assemble_truncated(const struct assemble *a, bool blocked, enum unwind_end end,
+			    const char **why_ret)
 {
 	*why_ret = why[end];
-	return a->n_truncated[end];
+	return a->n_truncated[blocked][end];
 }
 
 /* The frame under which a stack stands that ends too early. */
@@ -670,7 +671,7 @@ static uint32_t make_node(struct assemble *a, const struct wire_stack_view *v)
 	if (!complete && !kernel_only) {
 		enum unwind_end end = s->end < UNWIND_ENDS ? s->end : UNWIND_BY_POINTERS;
 
-		a->n_truncated[end] += s->count;
+		a->n_truncated[!!s->state][end] += s->count;
 		node = dict_node(a->dict, node, truncated(a, end));
 	}
 	for (size_t i = n_user; i-- > 0;) {

@@ -10,7 +10,7 @@
 
 /*
  * Where what the collector saw (addresses) and what the namer knows (names) become snapshots.
- * Feed it every message of the collector; when it returns 1, a snapshot is whole:
+ * Feed it every message of the collector; when it returns 1, a snapshot is whole (of one series):
  *
  *	if (assemble_message(a, &msg, &snapshot) > 0)
  *		store_append(w, dict, &snapshot);
@@ -45,8 +45,9 @@ void assemble_ask(struct assemble *a, struct chan *collector);
 int assemble_stack(struct assemble *a, struct wire_stack_view *v, uint32_t *process_ret,
 		   uint32_t *node_ret);
 
-/* How many samples had stacks that ended so, of those that are truncated. */
-uint64_t assemble_truncated(const struct assemble *a, enum unwind_end end, const char **why_ret);
+/* How many samples, or blocked units of time, had stacks that ended so, of those truncated. */
+uint64_t assemble_truncated(const struct assemble *a, bool blocked, enum unwind_end end,
+			    const char **why_ret);
 
 /* Names of the kernel's functions came from the collector, since kallsyms hides them. */
 bool assemble_names_kernel(const struct assemble *a);

@@ -17,10 +17,10 @@ struct printer {
 	struct sampling sampling;
 	bool with_stacks;
 	struct strbuf line, comm;
-	struct account total;
+	struct account total[2]; /* by number of the series */
 	struct wire_ended end;
 	bool ended;
-	uint64_t n_printed;
+	uint64_t n_printed[2];
 	int status;
 };
 
@@ -56,21 +56,56 @@ static void add_json_stack(struct printer *p, uint32_t node)
 	strbuf_addc(&p->line, ']');
 }
 
-static void add_text(struct printer *p, const struct wire_sample *s, size_t kernel_bytes,
-		     size_t user_bytes)
+/* Which of the series a line belongs to: their number. */
+static size_t series_of(const struct printer *p, const struct wire_sample *s)
 {
-	strbuf_addf(&p->line, "%-19llu %-16s %-7u %-5u %-8zu %zu\n", (unsigned long long)s->unix_ns,
-		    strbuf_str(&p->comm), s->pid, s->cpu, kernel_bytes, user_bytes);
+	return s->blocked_ns && p->opt->record.on_cpu;
+}
+
+/* Time off the CPU has columns of its own, which a sample leaves empty. */
+static const char *why(uint8_t state)
+{
+	static const char *const names[BLOCK_STATES] = {
+	    [BLOCK_NONE] = "-",
+	    [BLOCK_SLEEPING] = "sleeping",
+	    [BLOCK_UNINTERRUPTIBLE] = "uninterruptible",
+	    [BLOCK_RUNNABLE] = "waiting-for-a-CPU",
+	    [BLOCK_STOPPED] = "stopped",
+	};
+
+	return names[state < BLOCK_STATES ? state : BLOCK_NONE];
+}
+
+static void add_block(struct printer *p, const struct wire_sample *s, uint8_t state)
+{
+	char us[24] = "-";
+
+	if (s->blocked_ns)
+		snprintf(us, sizeof(us), "%llu", (unsigned long long)s->blocked_ns / 1000);
+	strbuf_addf(&p->line, "%-10s %-17s ", us, why(state));
+}
+
+static void add_text(struct printer *p, const struct wire_sample *s, size_t kernel_bytes,
+		     size_t user_bytes, uint8_t state)
+{
+	strbuf_addf(&p->line, "%-19llu %-16s %-7u %-5u ", (unsigned long long)s->unix_ns,
+		    strbuf_str(&p->comm), s->pid, s->cpu);
+	if (p->opt->record.off_cpu)
+		add_block(p, s, state);
+	strbuf_addf(&p->line, "%-8zu %zu\n", kernel_bytes, user_bytes);
 }
 
 static void add_json(struct printer *p, const struct wire_sample *s, size_t kernel_bytes,
-		     size_t user_bytes)
+		     size_t user_bytes, uint8_t state)
 {
 	strbuf_addf(&p->line, "{\"time_ns\":%llu,\"comm\":", (unsigned long long)s->unix_ns);
 	strbuf_add_json(&p->line, strbuf_str(&p->comm));
 	strbuf_addf(&p->line,
 		    ",\"pid\":%u,\"tid\":%u,\"cpu\":%u,\"kernel_bytes\":%zu,\"user_bytes\":%zu",
 		    s->pid, s->tid, s->cpu, kernel_bytes, user_bytes);
+	if (s->blocked_ns)
+		strbuf_addf(&p->line, ",\"blocked_us\":%llu,\"why\":\"%s\"",
+			    (unsigned long long)s->blocked_ns / 1000, why(state));
 }
 
 static int print_sample(struct printer *p, const struct chan_msg *msg)
@@ -96,17 +131,25 @@ static int print_sample(struct printer *p, const struct chan_msg *msg)
 			    (unsigned long long)s.user_address,
 			    (unsigned long long)s.kernel_address);
 	else if (p->opt->json)
-		add_json(p, &s, kernel, user);
+		add_json(p, &s, kernel, user, v.head.state);
 	else
-		add_text(p, &s, kernel, user);
+		add_text(p, &s, kernel, user, v.head.state);
 	if (p->with_stacks && !p->opt->json)
 		add_stack(p, node);
 	else if (p->with_stacks)
 		add_json_stack(p, node);
 	if (p->opt->json)
 		strbuf_adds(&p->line, "}\n");
-	p->n_printed++;
+	p->n_printed[series_of(p, &s)]++;
 	return fwrite(p->line.data, 1, p->line.len, stdout) == p->line.len ? 0 : -errno;
+}
+
+static void print_header(const struct printer *p)
+{
+	printf("%-19s %-16s %-7s %-5s ", "TIME", "COMM", "PID", "CPUID");
+	if (p->opt->record.off_cpu)
+		printf("%-10s %-17s ", "BLOCKED_US", "WHY");
+	printf("%-8s %s\n", "KSTACKSZ", "USTACKSZ");
 }
 
 static int take_message(struct printer *p, const struct chan_msg *msg)
@@ -119,8 +162,7 @@ static int take_message(struct printer *p, const struct chan_msg *msg)
 	switch (msg->type) {
 	case WIRE_STARTED:
 		if (!p->opt->raw && !p->opt->json)
-			printf("%-19s %-16s %-7s %-5s %-8s %s\n", "TIME", "COMM", "PID", "CPUID",
-			       "KSTACKSZ", "USTACKSZ");
+			print_header(p);
 		return 0;
 	case WIRE_FAILED:
 		wire_get(msg->data, msg->size, &failed, sizeof(failed));
@@ -130,10 +172,10 @@ static int take_message(struct printer *p, const struct chan_msg *msg)
 	case WIRE_SAMPLE:
 		return print_sample(p, msg);
 	case WIRE_SNAPSHOT:
-		if (!wire_get(msg->data, msg->size, &s, sizeof(s)))
+		if (!wire_get(msg->data, msg->size, &s, sizeof(s)) || s.series > 1)
 			return -EPROTO;
 		account = s.info.account;
-		account_add(&p->total, &account);
+		account_add(&p->total[s.series], &account);
 		return 0;
 	case WIRE_ENDED:
 		p->ended = wire_get(msg->data, msg->size, &p->end, sizeof(p->end));
@@ -191,14 +233,41 @@ static int run(struct printer *p)
 }
 
 /* Where a line is missing, the numbers say so. */
-static void tell_account(const struct printer *p)
+static void tell_samples(const struct printer *p)
 {
-	const struct account *a = &p->total;
+	const struct account *a = &p->total[0];
 
 	log_note("%llu lines: %llu expected = %llu taken + %llu idle + %llu filtered + %llu lost",
-		 (unsigned long long)p->n_printed, (unsigned long long)a->expected,
+		 (unsigned long long)p->n_printed[0], (unsigned long long)a->expected,
 		 (unsigned long long)a->taken, (unsigned long long)a->idle,
 		 (unsigned long long)a->filtered, (unsigned long long)account_lost(a));
+}
+
+/* A block that lasts at the end has no line. */
+static void tell_blocks(const struct printer *p, size_t series)
+{
+	const struct recording_meta m = {.event = (char *)RECORDING_OFF_CPU,
+					 .period_ns = CAPTURE_BLOCK_UNIT_NS};
+	const struct account *a = &p->total[series];
+	char expected[RECORDING_COUNT_MAX], taken[RECORDING_COUNT_MAX],
+	    filtered[RECORDING_COUNT_MAX], lost[RECORDING_COUNT_MAX];
+
+	log_note("%llu lines of blocks that ended: %s expected = %s taken + %s filtered + %s lost",
+		 (unsigned long long)p->n_printed[series],
+		 recording_format_count(&m, a->expected, expected),
+		 recording_format_count(&m, a->taken, taken),
+		 recording_format_count(&m, a->filtered, filtered),
+		 recording_format_count(&m, account_lost(a), lost));
+}
+
+static void tell_account(const struct printer *p)
+{
+	const struct record_options *r = &p->opt->record;
+
+	if (!r->off_cpu || r->on_cpu)
+		tell_samples(p);
+	if (r->off_cpu)
+		tell_blocks(p, r->on_cpu);
 	if (p->end.unsent)
 		log_warn("%llu samples have no line: stdout was not read in time",
 			 (unsigned long long)p->end.unsent);
@@ -225,7 +294,7 @@ int cmd_events(const struct options *opt)
 	if (p.status == EXIT_OK && p.ended) {
 		sampling_tell_command(&opt->record, p.end.command_status);
 		tell_account(&p);
-		if (!p.n_printed)
+		if (!p.n_printed[0] && !p.n_printed[1])
 			p.status = EXIT_NOTHING;
 	}
 	sampling_end(&p.sampling);

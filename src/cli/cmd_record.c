@@ -39,11 +39,11 @@ struct session {
 	struct sampling sampling;
 	struct recording_meta meta;
 	struct store_writer *store;
-	struct snapshot snapshot;
+	struct snapshot snapshot[SERIES_MAX]; /* by number of the series in the recording */
 
 	uint64_t start_mono_ns, last_progress_ns;
-	struct account total;
-	size_t n_snapshots;
+	struct account total[SERIES_MAX];
+	size_t n_series, n_snapshots;
 	bool started, ended;
 	int status; /* of the whole, so far */
 	struct wire_ended end;
@@ -97,6 +97,7 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 	if (!wire_get(msg->data, msg->size, &w, sizeof(w)))
 		return -EPROTO;
 	record_meta_fill(&s->meta, &s->opt->record, &w);
+	s->n_series = recording_n_series(&s->meta);
 	/* Again, since we are the user by now. */
 	if (outputs_check(&s->out)) {
 		s->status = EXIT_FAILED;
@@ -112,10 +113,43 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 	return 0;
 }
 
+/* The meta of the series of that number. */
+static struct recording_meta meta_of(const struct session *s, size_t series)
+{
+	return series ? recording_meta_off_cpu(&s->meta) : s->meta;
+}
+
+/* Those of all series are stored together. */
+static int store_snapshot(struct session *s)
+{
+	int err = store_append(s->store, &s->sampling.dict, s->snapshot);
+
+	if (err) {
+		s->status = exit_status(err);
+		return err;
+	}
+	for (size_t i = 0; i < s->n_series; i++)
+		account_add(&s->total[i], &s->snapshot[i].info.account);
+	s->n_snapshots++;
+	return 0;
+}
+
+/* What only makes a snapshot if it is a SNAPSHOT. */
+static int take_part(struct session *s, const struct chan_msg *msg)
+{
+	struct wire_snapshot head = {0};
+	int err;
+
+	if (msg->type == WIRE_SNAPSHOT &&
+	    (!wire_get(msg->data, msg->size, &head, sizeof(head)) || head.series >= s->n_series))
+		return -EPROTO;
+	err = assemble_message(s->sampling.assemble, msg, &s->snapshot[head.series]);
+	return err > 0 && head.series + 1u == s->n_series ? store_snapshot(s) : err < 0 ? err : 0;
+}
+
 static int take_message(struct session *s, const struct chan_msg *msg)
 {
 	struct wire_failed failed = {.status = EXIT_FAILED};
-	int err;
 
 	switch (msg->type) {
 	case WIRE_STARTED:
@@ -129,17 +163,7 @@ static int take_message(struct session *s, const struct chan_msg *msg)
 		s->ended = wire_get(msg->data, msg->size, &s->end, sizeof(s->end));
 		return s->ended ? 0 : -EPROTO;
 	}
-	err = assemble_message(s->sampling.assemble, msg, &s->snapshot);
-	if (err <= 0)
-		return err;
-	err = store_append(s->store, &s->sampling.dict, &s->snapshot);
-	if (err) {
-		s->status = exit_status(err);
-		return err;
-	}
-	account_add(&s->total, &s->snapshot.info.account);
-	s->n_snapshots++;
-	return 0;
+	return take_part(s, msg);
 }
 
 static int take_messages(struct session *s)
@@ -170,18 +194,30 @@ static void take_signal(struct session *s)
 	}
 }
 
+static void add_progress(const struct session *s, size_t series, struct strbuf *sb)
+{
+	struct recording_meta m = meta_of(s, series);
+	const struct account *a = &s->total[series];
+	char taken[RECORDING_COUNT_MAX], lost[RECORDING_COUNT_MAX];
+
+	strbuf_addf(sb, ", %s %s, %s lost", recording_format_count(&m, a->taken, taken),
+		    recording_is_off_cpu(&m) ? "blocked" : "samples",
+		    recording_format_count(&m, account_lost(a), lost));
+}
+
 static void show_progress(struct session *s)
 {
 	uint64_t now = now_ns(), since = now - s->start_mono_ns;
-	char taken[RECORDING_COUNT_MAX], lost[RECORDING_COUNT_MAX];
+	struct strbuf sb = {0};
 
 	if (!s->started || now - s->last_progress_ns < PROGRESS_NS)
 		return;
 	s->last_progress_ns = now;
-	log_progress("recording: %llu s, %s %s, %s lost", (unsigned long long)(since / NS_PER_S),
-		     recording_format_count(&s->meta, s->total.taken, taken),
-		     recording_is_off_cpu(&s->meta) ? "blocked" : "samples",
-		     recording_format_count(&s->meta, account_lost(&s->total), lost));
+	for (size_t i = 0; i < s->n_series; i++)
+		add_progress(s, i, &sb);
+	log_progress("recording: %llu s%s", (unsigned long long)(since / NS_PER_S),
+		     strbuf_str(&sb));
+	strbuf_deinit(&sb);
 }
 
 static int run(struct session *s)
@@ -207,66 +243,80 @@ static int run(struct session *s)
 	return err;
 }
 
-static void tell_stacks(const struct session *s)
+/* "on-cpu: " where there are two. */
+static const char *prefix(const struct session *s, size_t series)
 {
-	const struct account *a = &s->total;
+	static const char *const words[SERIES_MAX] = {"on-cpu: ", "off-cpu: "};
+
+	return s->n_series > 1 ? words[series] : "";
+}
+
+static void tell_stacks(const struct session *s, size_t series)
+{
+	struct recording_meta m = meta_of(s, series);
+	const struct account *a = &s->total[series];
+	char complete[RECORDING_COUNT_MAX], truncated[RECORDING_COUNT_MAX],
+	    kernel[RECORDING_COUNT_MAX];
 	struct strbuf sb = {0};
 	const char *why;
 
 	for (int i = 0; i < UNWIND_ENDS; i++) {
-		uint64_t n = assemble_truncated(s->sampling.assemble, i, &why);
+		uint64_t n =
+		    assemble_truncated(s->sampling.assemble, recording_is_off_cpu(&m), i, &why);
 		size_t len;
 
 		if (!n)
 			continue;
 		why = kind_truncated_why(why, &len);
-		strbuf_addf(&sb, "%s%.*s %llu", sb.len ? ", " : " (", (int)len, why,
-			    (unsigned long long)n);
+		strbuf_addf(&sb, "%s%.*s %s", sb.len ? ", " : " (", (int)len, why,
+			    recording_format_count(&m, n, truncated));
 	}
 	if (sb.len)
 		strbuf_addc(&sb, ')');
 	if (a->taken)
-		log_note("stacks: %llu complete, %llu truncated%s, %llu of the kernel alone",
-			 (unsigned long long)a->complete, (unsigned long long)a->truncated,
-			 strbuf_str(&sb), (unsigned long long)a->kernel_only);
+		log_note("%sstacks: %s complete, %s truncated%s, %s of the kernel alone",
+			 prefix(s, series), recording_format_count(&m, a->complete, complete),
+			 recording_format_count(&m, a->truncated, truncated), strbuf_str(&sb),
+			 recording_format_count(&m, a->kernel_only, kernel));
 	strbuf_deinit(&sb);
 }
 
 /* The account, whole: whoever reads it can add it up. */
-static void add_lost(const struct session *s, struct strbuf *sb)
+static void add_lost(const struct recording_meta *m, const struct account *a, struct strbuf *sb)
 {
 	char n[RECORDING_COUNT_MAX];
 	const char *between = " (";
 
-	strbuf_addf(sb, "%s lost", recording_format_count(&s->meta, account_lost(&s->total), n));
+	strbuf_addf(sb, "%s lost", recording_format_count(m, account_lost(a), n));
 	for (int i = 0; i < LOSSES; i++) {
-		if (!s->total.lost[i])
+		if (!a->lost[i])
 			continue;
 		strbuf_addf(sb, "%s%s %s", between, loss_names[i],
-			    recording_format_count(&s->meta, s->total.lost[i], n));
+			    recording_format_count(m, a->lost[i], n));
 		between = ", ";
 	}
 	if (*between == ',')
 		strbuf_addc(sb, ')');
 }
 
-static void tell_sum(const struct session *s)
+static void tell_sum(const struct session *s, size_t series)
 {
-	const struct account *a = &s->total;
+	struct recording_meta m = meta_of(s, series);
+	const struct account *a = &s->total[series];
 	uint64_t part[] = {a->expected, a->taken, a->idle, a->filtered};
 	static const char *const words[] = {" expected = ", " taken + ", " idle + ",
 					    " filtered + "};
-	bool adds_up = !s->ended || a->expected == s->end.expected;
+	bool adds_up = !s->ended || a->expected == s->end.expected[series];
 	char n[RECORDING_COUNT_MAX];
 	struct strbuf sb = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(part); i++)
-		if (i != 2 || !recording_is_off_cpu(&s->meta))
-			strbuf_addf(&sb, "%s%s", recording_format_count(&s->meta, part[i], n),
-				    words[i]);
-	add_lost(s, &sb);
-	log_note("%zu snapshot%s: %s%s", s->n_snapshots, s->n_snapshots == 1 ? "" : "s",
-		 strbuf_str(&sb), adds_up ? "" : ": DOES NOT ADD UP with the kernel's count");
+		if (i != 2 || !recording_is_off_cpu(&m))
+			strbuf_addf(&sb, "%s%s", recording_format_count(&m, part[i], n), words[i]);
+	add_lost(&m, a, &sb);
+	log_note("%s%zu snapshot%s: %s%s", prefix(s, series), s->n_snapshots,
+		 s->n_snapshots == 1 ? "" : "s", strbuf_str(&sb),
+		 adds_up ? "" : ": DOES NOT ADD UP with the kernel's count");
 	strbuf_deinit(&sb);
 }
 
@@ -274,8 +324,10 @@ static void tell_account(const struct session *s)
 {
 	struct namer_stats names = namer_stats(s->sampling.namer);
 
-	tell_sum(s);
-	tell_stacks(s);
+	for (size_t i = 0; i < s->n_series; i++) {
+		tell_sum(s, i);
+		tell_stacks(s, i);
+	}
 	if (s->end.moved_ns / NS_PER_MS)
 		log_note(
 		    "%llu ms of blocked time were told of when their snapshot was closed: they "
@@ -378,31 +430,61 @@ static void yield_to_others(const struct session *s)
 
 static void tell_nothing(const struct session *s, const char *filter)
 {
-	if (s->opt->record.off_cpu)
+	if (s->opt->record.off_cpu && !s->opt->record.on_cpu)
 		log_error("nothing that was asked for was blocked, and then ran again: give a "
 			  "longer duration, or other bounds with --min-block and --max-block");
 	else if (*filter)
 		log_error("nothing was sampled with this filter: is what you asked for running?");
-	else if (s->total.expected)
+	else if (s->total[0].expected)
 		log_error("nothing was sampled: all CPUs were idle, which -I samples too");
 	else
 		log_error("nothing was sampled: it was too short; give a longer duration, or a "
 			  "higher rate with -F");
 }
 
+/* More was lost of a series than --max-loss allows. */
+static bool is_loss_above(const struct session *s, size_t series)
+{
+	struct recording_meta m = meta_of(s, series);
+	const struct account *a = &s->total[series];
+	double lost = a->expected ? 100.0 * account_lost(a) / a->expected : 0;
+
+	if (s->opt->record.max_loss_percent < 0 || lost <= s->opt->record.max_loss_percent)
+		return false;
+	log_error("%.2f %% of %s were lost, more than --max-loss allows", lost,
+		  recording_is_off_cpu(&m) ? "all blocked time" : "the samples");
+	return true;
+}
+
+/* What nothing is made of can be made later. */
+static int write_series(struct session *s, struct recording *rec)
+{
+	enum series shown = recording_series(&rec->meta);
+
+	if (s->opt->series != SERIES_MAX)
+		recording_see(rec, shown = s->opt->series);
+	if (s->n_series > 1 && s->out.n_outputs > 1 && !s->is_temporary)
+		log_note(
+		    "what is made shows %s; `flamelapse render %s --series %s` shows the other",
+		    series_names[shown], s->path, series_names[!shown]);
+	if (rec->total.taken)
+		return outputs_write(&s->out, rec);
+	log_error("nothing was taken %s the CPU; --series %s shows the other",
+		  shown == SERIES_OFF_CPU ? "off" : "on", series_names[!shown]);
+	return EXIT_NOTHING;
+}
+
 static int make_outputs(struct session *s)
 {
 	struct recording rec;
 	int err, status;
-	double lost;
 
 	err = store_open(s->path, &rec);
 	if (err) {
 		recording_deinit(&rec);
 		return exit_status(err);
 	}
-	lost = s->total.expected ? 100.0 * account_lost(&s->total) / s->total.expected : 0;
-	if (!s->total.taken) {
+	if (!s->total[0].taken && !s->total[1].taken) {
 		tell_nothing(s, rec.meta.filter);
 		status = EXIT_NOTHING;
 		/* Under a name that nobody chose, an empty recording is only in the way. */
@@ -410,15 +492,12 @@ static int make_outputs(struct session *s)
 			unlink(s->path);
 	} else {
 		yield_to_others(s);
-		status = outputs_write(&s->out, &rec);
+		status = write_series(s, &rec);
 	}
 	recording_deinit(&rec);
-	if (status == EXIT_OK && s->opt->record.max_loss_percent >= 0 &&
-	    lost > s->opt->record.max_loss_percent) {
-		log_error("%.2f %% of %s were lost, more than --max-loss allows", lost,
-			  recording_is_off_cpu(&s->meta) ? "all blocked time" : "the samples");
-		status = EXIT_LOSS;
-	}
+	for (size_t i = 0; i < s->n_series && status == EXIT_OK; i++)
+		if (is_loss_above(s, i))
+			status = EXIT_LOSS;
 	return status;
 }
 
@@ -430,7 +509,8 @@ static void end(struct session *s)
 	else if (s->is_temporary && s->started)
 		unlink(s->path);
 	sampling_end(&s->sampling);
-	snapshot_deinit(&s->snapshot);
+	snapshot_deinit(&s->snapshot[0]);
+	snapshot_deinit(&s->snapshot[1]);
 	recording_meta_deinit(&s->meta);
 	free(s->name[0]);
 	free(s->name[1]);

@@ -49,6 +49,15 @@ static int open_any(const struct options *opt, struct recording *rec)
 	return import_folded(opt->inputs, opt->n_inputs, NULL, rec);
 }
 
+static int see(const struct options *opt, struct recording *rec)
+{
+	if (opt->series == SERIES_MAX || recording_see(rec, opt->series))
+		return EXIT_OK;
+	log_error("--series %s: '%s' has no such series, but %s alone", series_names[opt->series],
+		  opt->inputs[0], series_names[recording_series(&rec->meta)]);
+	return EXIT_USAGE;
+}
+
 static int trim(const struct options *opt, struct recording *rec)
 {
 	uint64_t start, end, from, to = UINT64_MAX;
@@ -77,5 +86,5 @@ int inputs_open(const struct options *opt, struct recording *rec)
 		return err == -EINVAL	 ? EXIT_USAGE
 		       : err == -ENODATA ? EXIT_DAMAGED
 					 : exit_status(err);
-	return trim(opt, rec);
+	return see(opt, rec) ? EXIT_USAGE : trim(opt, rec);
 }

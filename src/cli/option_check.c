@@ -19,11 +19,7 @@ static const struct {
 	const char *a, *b, *why;
 } conflicts[] = {
     {"frequency", "count", "a sample comes by time or by number"},
-    {"off-cpu", "event", "it is the event"},
-    {"off-cpu", "frequency", "all of the time is taken, at no rate"},
-    {"off-cpu", "count", "all of the time is taken"},
     {"off-cpu", "cpu", "who waits is on no CPU"},
-    {"off-cpu", "include-idle", "the idle task never waits"},
     {"pid", "tid", "the threads of a process are sampled already"},
     {"user-stacks-only", "kernel-stacks-only", "together they leave nothing"},
     {"cpu", "all-cpus", "it is one CPU or all of them"},
@@ -31,6 +27,17 @@ static const struct {
     {"length", "speed", "one follows from the other"},
     {"raw", "json", "each is a form of its own"},
     {"raw", "stacks", "the form has no place for them"},
+    {"raw", "off-cpu", "the form has no place for a length"},
+};
+
+/* What --off-cpu excludes, unless --on-cpu is there for it to belong to. */
+static const struct {
+	const char *name, *why;
+} on_cpu_only[] = {
+    {"event", "it is the event"},
+    {"frequency", "all of the time is taken, at no rate"},
+    {"count", "all of the time is taken"},
+    {"include-idle", "the idle task never waits"},
 };
 
 /* What a COMMAND excludes, unless the whole machine or a CPU is sampled while it runs. */
@@ -63,6 +70,14 @@ static int check_off_cpu(struct options *opt, const bool *given)
 		log_error("--min-block and --max-block are about --off-cpu, which is not given");
 		return EXIT_USAGE;
 	}
+	for (size_t i = 0; r->off_cpu && !r->on_cpu && i < ARRAY_SIZE(on_cpu_only); i++) {
+		if (!is_given(given, on_cpu_only[i].name))
+			continue;
+		log_error("--off-cpu and --%s exclude each other: %s; --on-cpu beside --off-cpu "
+			  "records both",
+			  on_cpu_only[i].name, on_cpu_only[i].why);
+		return EXIT_USAGE;
+	}
 	if (!is_given(given, "min-block"))
 		r->min_block_ns = CAPTURE_MIN_BLOCK_NS;
 	if (!r->max_block_ns || r->max_block_ns >= r->min_block_ns)
@@ -72,6 +87,28 @@ static int check_off_cpu(struct options *opt, const bool *given)
 		return EXIT_USAGE;
 	}
 	r->min_block_ns = 0;
+	return 0;
+}
+
+static int check_series(const struct options *opt, const struct event_spec *event)
+{
+	const struct record_options *r = &opt->record;
+
+	if (r->off_cpu && r->on_cpu && event_is_counted(event)) {
+		log_error("--on-cpu is about time, and -e %s is not: leave out --on-cpu, or record "
+			  "twice",
+			  r->event);
+		return EXIT_USAGE;
+	}
+	if (opt->series == SERIES_OFF_CPU && !r->off_cpu) {
+		log_error("--series off-cpu: that is not recorded; add --off-cpu");
+		return EXIT_USAGE;
+	}
+	if (opt->series == SERIES_ON_CPU && r->off_cpu && !r->on_cpu) {
+		log_error("--series on-cpu: that is not recorded with --off-cpu alone; add "
+			  "--on-cpu");
+		return EXIT_USAGE;
+	}
 	return 0;
 }
 
@@ -167,7 +204,7 @@ int options_check(struct options *opt, const bool given[OPTIONS_MAX])
 		struct event_spec event;
 
 		event_spec_parse(opt->record.event, &event);
-		if (opt->record.off_cpu)
+		if (opt->record.off_cpu && !opt->record.on_cpu)
 			event.kind = EVENT_OFF_CPU;
 		if (!opt->record.period && !opt->record.freq_hz && event_is_counted(&event))
 			opt->record.period = 1;
@@ -175,6 +212,7 @@ int options_check(struct options *opt, const bool given[OPTIONS_MAX])
 			opt->record.freq_hz = 49;
 		status = check_record(opt, given);
 		status = status ? status : check_off_cpu(opt, given);
+		status = status ? status : check_series(opt, &event);
 	}
 	if (!status)
 		status = check_files(opt);

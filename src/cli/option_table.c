@@ -51,15 +51,19 @@ const struct option_def option_table[] = {
      "page-faults, context-switches and other events of the kernel, tracepoint:CAT:NAME, or "
      "uprobe:PATH:SYMBOL",
      event_names, COMPLETE_CHOICES, .read = value_event, AT(record.event)},
-    {"off-cpu", 0, NULL, RECORD, GROUP_SAMPLING,
+    {"off-cpu", 0, NULL, RECORD | EVENTS, GROUP_SAMPLING,
      "Take the time in which threads are not on a CPU, to the microsecond, with the stacks that "
      "wait",
      .read = value_flag, AT(record.off_cpu)},
-    {"min-block", 0, "TIME", RECORD, GROUP_SAMPLING,
+    {"on-cpu", 0, NULL, RECORD | EVENTS, GROUP_SAMPLING,
+     "With --off-cpu, sample the CPUs too: two series in one recording, for --series",
+     .read = value_flag, AT(record.on_cpu)},
+    {"min-block", 0, "TIME", RECORD | EVENTS, GROUP_SAMPLING,
      "With --off-cpu, leave out what is shorter (default 100us)", .read = value_span,
      AT(record.min_block_ns), .min = 0, .max = NS_PER_DAY},
-    {"max-block", 0, "TIME", RECORD, GROUP_SAMPLING, "With --off-cpu, leave out what is longer",
-     .read = value_span, AT(record.max_block_ns), .min = NS_PER_US, .max = NS_PER_DAY},
+    {"max-block", 0, "TIME", RECORD | EVENTS, GROUP_SAMPLING,
+     "With --off-cpu, leave out what is longer", .read = value_span, AT(record.max_block_ns),
+     .min = NS_PER_US, .max = NS_PER_DAY},
     {"pid", 'p', "PID,...", RECORD | EVENTS, GROUP_SAMPLING,
      "Sample these processes only, with all their threads but without their children",
      .read = value_ids, AT(record.pids), .min = offsetof(struct options, record.n_pids)},
@@ -159,6 +163,11 @@ const struct option_def option_table[] = {
      "recording made with --per-thread), cpu (with --per-cpu), cgroup",
      "process pid thread cpu cgroup", COMPLETE_CHOICES, .read = value_choice, AT(render.by)},
 
+    {"series", 0, "SERIES", RECORD | RENDERER | INFO, GROUP_OUTPUT,
+     "Of a recording made with --on-cpu --off-cpu, show this series: on-cpu (default) or off-cpu; "
+     "info tells of both by default",
+     "on-cpu off-cpu", COMPLETE_CHOICES, .read = value_choice, AT(series)},
+
     {"size", 0, "WxH", PICTURES, GROUP_PICTURE,
      "Size of an image in pixels, both even, or 720p, 1080p (default), 1440p, 4k, square, "
      "portrait",
@@ -238,7 +247,8 @@ const struct command_def command_table[N_COMMANDS] = {
 			"make films, images or text of a recording or of folded stacks", true},
     [COMMAND_EVENTS] = {"events", "[OPTION...] [DURATION] [-- COMMAND...]",
 			"print a line for each sample as it comes"},
-    [COMMAND_INFO] = {"info", "[--json] FILE", "say what a recording holds", true},
+    [COMMAND_INFO] = {"info", "[--json] [--series SERIES] FILE", "say what a recording holds",
+		      true},
     [COMMAND_SYMBOLIZE] = {"symbolize", "FILE [-o OUT] [OPTION...]",
 			   "name the code that had no names, in a new recording", true},
     [COMMAND_DOCTOR] = {"doctor", "[--json]", "say what this machine permits, and what to do"},

@@ -25,6 +25,7 @@ static void set_defaults(struct options *opt)
 {
 	*opt = (struct options){
 	    .topic = N_COMMANDS,
+	    .series = SERIES_MAX,
 	    .record = {.cpu = -1,
 		       .hash_storage_size = 40960,
 		       .stack_storage_size = 16384,

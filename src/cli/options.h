@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/timespan.h"
+#include "profile/recording.h"
 #include "render/options.h"
 
 /*
@@ -59,7 +60,7 @@ struct record_options {
 	int cpu; /* -1: all */
 	bool user_only, kernel_only;
 	bool include_idle;
-	bool off_cpu;
+	bool on_cpu, off_cpu;		     /* both: two series */
 	uint64_t min_block_ns, max_block_ns; /* max 0: none */
 	bool frame_pointers;
 	bool per_thread, per_cpu;
@@ -101,6 +102,7 @@ struct options {
 	bool annotate;	   /* _[k] after kernel frames, in folded and multi-line text */
 	bool delimited;	   /* a delimiter between kernel and user frames there */
 	bool per_snapshot; /* folded text in one block for each snapshot */
+	unsigned series;   /* enum series; SERIES_MAX: on-cpu, or what there is */
 	bool json, quiet;
 	bool raw; /* of events */
 };

@@ -61,9 +61,10 @@ void record_meta_fill(struct recording_meta *m, const struct record_options *r,
 	set(&m->arch, clean_copy(u.machine));
 	set(&m->version, xstrdup(VERSION));
 	set(&m->command, clean_copy(r->argv ? r->argv[0] : ""));
-	set(&m->event, clean_copy(w->fell_back ? "cpu-clock"
-				  : r->off_cpu ? RECORDING_OFF_CPU
-					       : r->event));
+	set(&m->event, clean_copy(w->fell_back		     ? "cpu-clock"
+				  : r->off_cpu && !r->on_cpu ? RECORDING_OFF_CPU
+							     : r->event));
+	m->off_cpu_ns = r->off_cpu && r->on_cpu ? CAPTURE_BLOCK_UNIT_NS : 0;
 	filter = filter_in_words(r);
 	set(&m->filter, clean_copy(filter));
 	free(filter);

@@ -23,7 +23,8 @@ static struct capture_options capture_options(const struct record_options *r)
 	c.n_tids = r->n_tids;
 	c.cpu = r->cpu;
 	event_spec_parse(r->event, &c.event);
-	if (r->off_cpu)
+	c.also_off_cpu = r->off_cpu && r->on_cpu;
+	if (r->off_cpu && !r->on_cpu)
 		c.event.kind = EVENT_OFF_CPU;
 	c.min_block_ns = r->min_block_ns;
 	c.max_block_ns = r->max_block_ns;

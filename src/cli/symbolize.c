@@ -227,21 +227,33 @@ static void copy_dict(struct symbolizer *s)
 	free(frame);
 }
 
+static int copy_snapshot(struct symbolizer *s, struct recording *rec, size_t i, enum series series,
+			 struct snapshot *ret)
+{
+	int err = recording_load_series(rec, i, series, ret);
+
+	for (size_t k = 0; !err && k < ret->n_entries; k++)
+		ret->entry[k].node = s->node[ret->entry[k].node];
+	if (!err)
+		snapshot_sort(ret);
+	return err;
+}
+
 static int copy_snapshots(struct symbolizer *s, struct recording *rec, struct store_writer *w)
 {
-	struct snapshot old = {0};
+	struct snapshot old[SERIES_MAX] = {0};
+	enum series first = recording_series(&rec->meta);
+	size_t n = recording_n_series(&rec->meta);
 	int err = 0;
 
 	for (size_t i = 0; !err && i < rec->n_snapshots; i++) {
-		err = recording_load(rec, i, &old);
-		if (err)
-			break;
-		for (size_t k = 0; k < old.n_entries; k++)
-			old.entry[k].node = s->node[old.entry[k].node];
-		snapshot_sort(&old);
-		err = store_append(w, &s->dict, &old);
+		for (size_t k = 0; !err && k < n; k++)
+			err = copy_snapshot(s, rec, i, first + k, &old[k]);
+		if (!err)
+			err = store_append(w, &s->dict, old);
 	}
-	snapshot_deinit(&old);
+	for (size_t k = 0; k < n; k++)
+		snapshot_deinit(&old[k]);
 	return err;
 }
 

@@ -45,6 +45,13 @@ static void add_seconds(struct strbuf *out, const char *name, bool known, uint64
 	strbuf_addf(out, ".%.*s", (int)n, fraction);
 }
 
+static void add_event(const struct recording_meta *m, struct strbuf *out)
+{
+	add_string(out, "event", m->event);
+	add_string(out, "unit", recording_is_off_cpu(m) ? "us" : "sample");
+	add_number(out, "freq_hz", m->freq_hz, m->freq_hz);
+}
+
 static void add_host(const struct summary *s, struct strbuf *out)
 {
 	const struct recording_meta *m = &s->rec->meta;
@@ -60,9 +67,12 @@ static void add_host(const struct summary *s, struct strbuf *out)
 	add_seconds(out, "duration_s", true, s->end_ns - s->start_ns);
 	add_number(out, "snapshots", true, s->rec->n_snapshots);
 	strbuf_addf(out, ",\n  \"finished\": %s", m->finished ? "true" : "false");
-	add_string(out, "event", m->event);
-	add_string(out, "unit", recording_is_off_cpu(m) ? "us" : "sample");
-	add_number(out, "freq_hz", m->freq_hz, m->freq_hz);
+	if (recording_n_series(m) > 1)
+		strbuf_addf(out, ",\n  \"series\": [\"%s\", \"%s\"]", series_names[0],
+			    series_names[1]);
+	else
+		strbuf_addf(out, ",\n  \"series\": [\"%s\"]", series_names[recording_series(m)]);
+	add_event(m, out);
 	add_seconds(out, "interval_s", m->interval_ns, m->interval_ns);
 	add_string(out, "unwinder", m->unwinder);
 	add_string(out, "filter", m->filter);
@@ -149,4 +159,18 @@ void summary_add_json(const struct summary *s, struct strbuf *out)
 	strbuf_adds(out, "\n}\n");
 	/* Each member begins with a comma; the first one's place is that of the brace. */
 	out->data[start] = '{';
+}
+
+void summary_add_json_series(const struct summary *s, struct strbuf *out)
+{
+	static const char end[] = "\n}\n";
+	struct strbuf own = {0};
+
+	add_event(&s->rec->meta, &own);
+	add_samples(s, &own);
+	add_top(s, &own);
+	own.data[0] = '{';
+	out->len -= strlen(end);
+	strbuf_addf(out, ",\n  \"off_cpu\": %s}%s", own.data, end);
+	strbuf_deinit(&own);
 }

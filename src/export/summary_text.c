@@ -195,11 +195,26 @@ static void add_top(const struct summary *s, struct strbuf *out)
 	}
 }
 
-void summary_add_text(const struct summary *s, struct strbuf *out)
+static void add_series(const struct summary *s, struct strbuf *out)
 {
-	add_origin(s, out);
+	const struct recording_meta *m = &s->rec->meta;
+
+	if (recording_n_series(m) > 1)
+		strbuf_addf(out, "\nSeries     %s, of %s and %s\n",
+			    series_names[recording_series(m)], series_names[0], series_names[1]);
 	add_method(s, out);
 	add_account(s, out);
 	add_stacks(s, out);
 	add_top(s, out);
+}
+
+void summary_add_text(const struct summary *s, struct strbuf *out)
+{
+	add_origin(s, out);
+	add_series(s, out);
+}
+
+void summary_add_text_series(const struct summary *s, struct strbuf *out)
+{
+	add_series(s, out);
 }

@@ -7,6 +7,8 @@
 #include "base/utf8.h"
 #include "base/xalloc.h"
 
+const char *const series_names[SERIES_MAX] = {"on-cpu", RECORDING_OFF_CPU};
+
 void recording_init(struct recording *rec)
 {
 	*rec = (struct recording){.meta = {.command_status = -1, .undelivered = -1}};
@@ -46,6 +48,8 @@ void recording_deinit(struct recording *rec)
 		free(rec->mark[i].text);
 	free(rec->mark);
 	free(rec->snapshot);
+	free(rec->other.event);
+	free(rec->other.account);
 	*rec = (struct recording){0};
 }
 
@@ -71,6 +75,60 @@ void recording_add_info(struct recording *rec, const struct snapshot_info *info)
 	account_add(&rec->total, &info->account);
 }
 
+void recording_add_off_cpu(struct recording *rec, const struct account *a)
+{
+	struct recording_other *o = &rec->other;
+
+	o->account = xgrow(o->account, &o->cap_accounts, o->n_accounts + 1, sizeof(*a));
+	o->account[o->n_accounts++] = *a;
+	account_add(&o->total, a);
+}
+
+struct recording_meta recording_meta_off_cpu(const struct recording_meta *m)
+{
+	struct recording_meta off = *m;
+
+	off.event = (char *)RECORDING_OFF_CPU;
+	off.freq_hz = 0;
+	off.period_ns = m->off_cpu_ns;
+	off.undelivered = -1;
+	return off;
+}
+
+#define SWAP(a, b)                                                                                 \
+	do {                                                                                       \
+		__typeof__(a) old = a;                                                             \
+		a = b;                                                                             \
+		b = old;                                                                           \
+	} while (0)
+
+bool recording_see(struct recording *rec, enum series series)
+{
+	struct recording_other *o = &rec->other;
+	struct recording_meta *m = &rec->meta;
+
+	if (series == recording_series(m))
+		return true;
+	if (recording_n_series(m) == 1)
+		return false;
+	if (!o->event) {
+		struct recording_meta off = recording_meta_off_cpu(m);
+
+		o->event = xstrdup(off.event);
+		o->freq_hz = off.freq_hz;
+		o->period_ns = off.period_ns;
+		o->undelivered = off.undelivered;
+	}
+	SWAP(m->event, o->event);
+	SWAP(m->freq_hz, o->freq_hz);
+	SWAP(m->period_ns, o->period_ns);
+	SWAP(m->undelivered, o->undelivered);
+	SWAP(rec->total, o->total);
+	for (size_t i = 0; i < rec->n_snapshots; i++)
+		SWAP(rec->snapshot[i].account, o->account[i]);
+	return true;
+}
+
 char *recording_format_count(const struct recording_meta *m, uint64_t count,
 			     char buf[RECORDING_COUNT_MAX])
 {
@@ -83,6 +141,16 @@ char *recording_format_count(const struct recording_meta *m, uint64_t count,
 		snprintf(buf, RECORDING_COUNT_MAX, "%llu.%06llu s",
 			 (unsigned long long)us / 1000000, (unsigned long long)us % 1000000);
 	return buf;
+}
+
+static void trim_other(struct recording_other *o, size_t first, size_t end)
+{
+	o->n_accounts = 0;
+	o->total = (struct account){0};
+	for (size_t i = first; i < end; i++) {
+		o->account[o->n_accounts++] = o->account[i];
+		account_add(&o->total, &o->account[i]);
+	}
 }
 
 void recording_trim(struct recording *rec, uint64_t from_ns, uint64_t to_ns)
@@ -101,11 +169,23 @@ void recording_trim(struct recording *rec, uint64_t from_ns, uint64_t to_ns)
 		all[rec->n_snapshots++] = all[i];
 		account_add(&rec->total, &all[i].account);
 	}
+	if (recording_n_series(&rec->meta) > 1)
+		trim_other(&rec->other, first, end);
 }
 
 int recording_load(struct recording *rec, size_t index, struct snapshot *s)
 {
+	return recording_load_series(rec, index, recording_series(&rec->meta), s);
+}
+
+int recording_load_series(struct recording *rec, size_t index, enum series series,
+			  struct snapshot *s)
+{
+	size_t n = recording_n_series(&rec->meta), at = (rec->skipped + index) * n;
+
 	s->n_entries = 0;
 	s->info = rec->snapshot[index];
-	return rec->load(rec, rec->skipped + index, s);
+	if (series != recording_series(&rec->meta))
+		s->info.account = rec->other.account[index];
+	return rec->load(rec, n > 1 ? at + series : at, s);
 }

@@ -44,7 +44,7 @@ _Static_assert(LOSSES == 6, "a new loss needs a column in snapshot, and a new FO
 
 #define FIELD(name, type)                                                                          \
 	{                                                                                          \
-#name, type, offsetof(struct recording_meta, name)                                 \
+#name, type, offsetof(struct recording_meta, name), false                          \
 	}
 
 const struct format_field format_fields[] = {
@@ -66,6 +66,7 @@ const struct format_field format_fields[] = {
     FIELD(includes_idle, FORMAT_BOOL),
     FIELD(undelivered, FORMAT_I64),
     FIELD(finished, FORMAT_BOOL),
+    {"off_cpu_ns", FORMAT_U64, offsetof(struct recording_meta, off_cpu_ns), true},
 };
 const size_t format_n_fields = ARRAY_SIZE(format_fields);
 
@@ -90,6 +91,11 @@ int64_t format_get(const struct recording_meta *meta, const struct format_field 
 	default:
 		return *(const int64_t *)p;
 	}
+}
+
+bool format_has(const struct recording_meta *meta, const struct format_field *f)
+{
+	return !f->is_optional || format_get(meta, f);
 }
 
 int format_set(struct recording_meta *meta, const struct format_field *f, int64_t v)
@@ -140,7 +146,7 @@ uint32_t format_meta_crc(const struct recording_meta *meta, int64_t snapshots)
 			const char *text = *format_text((struct recording_meta *)meta, f);
 
 			add_text(&sb, text, strlen(text));
-		} else {
+		} else if (format_has(meta, f)) {
 			add_u64(&sb, format_get(meta, f));
 		}
 	}
@@ -212,7 +218,13 @@ int format_unpack(const uint64_t col[FORMAT_COLUMNS], uint64_t id, struct format
 	return 0;
 }
 
-bool format_is_sound(const struct format_row *row, const struct format_row *before,
+static bool is_same_time(const struct snapshot_info *a, const struct snapshot_info *b)
+{
+	return a->t0_ns == b->t0_ns && a->t1_ns == b->t1_ns && a->mono_ns == b->mono_ns &&
+	       a->boot_ns == b->boot_ns;
+}
+
+bool format_is_sound(const struct format_row *row, const struct format_row *before, bool same_time,
 		     const struct account *sum)
 {
 	const struct snapshot_info *s = &row->info;
@@ -230,5 +242,7 @@ bool format_is_sound(const struct format_row *row, const struct format_row *befo
 	for (int i = 0; i < FORMAT_DICT; i++)
 		if (row->n[i] > UINT32_MAX || (before && row->n[i] < before->n[i]))
 			return false;
+	if (same_time)
+		return before && is_same_time(&before->info, s);
 	return !before || before->info.t1_ns <= s->t0_ns;
 }

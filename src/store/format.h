@@ -13,7 +13,8 @@
  * oldest version of a reader that understands the file, so that tables can be added later without
  * shutting out older readers.
  *
- *	meta      one row for each field of struct recording_meta, and the three of enum format_own
+ *	meta      one row for each field of struct recording_meta, and the three of enum format_own;
+ *		  off_cpu_ns only where there are two series
  *	module, frame, node, process
  *		  the rows of struct dict under the same numbers, which count up from 0; but for
  *		  node 0, the empty stack. parent < id. kind is enum frame_kind.
@@ -25,6 +26,10 @@
  *		  FORMAT_TOP, and none whose self is below 1/FORMAT_TOP_SHARE of the samples: a
  *		  hundred rows in any case would take as much room as all counts together
  *	mark      what happened when, in words
+ *
+ * Of two series (enum series) each snapshot has a row, a chunk and its best functions in either:
+ * those with even numbers are of the first, and those with odd numbers, of the same times, of time
+ * off the CPU, in units of off_cpu_ns.
  *
  * Every number and name is under a CRC-32, for SQLite itself checks only the structure: meta.crc
  * covers meta, snapshot.crc the row before it, snapshot.dict_crc the rows of the five
@@ -59,7 +64,8 @@ enum format_type {
 struct format_field {
 	const char *key;
 	enum format_type type;
-	size_t offset; /* in struct recording_meta */
+	size_t offset;	  /* in struct recording_meta */
+	bool is_optional; /* where it is 0 there is no row */
 };
 
 extern const struct format_field format_fields[];
@@ -68,7 +74,7 @@ extern const size_t format_n_fields;
 /* Rows of meta that are no field. */
 enum format_own {
 	FORMAT_OWN_MIN_READER,
-	FORMAT_OWN_SNAPSHOTS, /* how many there are; -1 while it is not finished */
+	FORMAT_OWN_SNAPSHOTS, /* how many rows there are; -1 while it is not finished */
 	FORMAT_OWN_CRC,
 	FORMAT_OWNS
 };
@@ -77,6 +83,8 @@ extern const char *const format_owns[FORMAT_OWNS];
 
 char **format_text(struct recording_meta *meta, const struct format_field *f);
 int64_t format_get(const struct recording_meta *meta, const struct format_field *f);
+/* Whether there is a row of it. */
+bool format_has(const struct recording_meta *meta, const struct format_field *f);
 /* 0, or -ERANGE where the field cannot hold it. */
 int format_set(struct recording_meta *meta, const struct format_field *f, int64_t v);
 uint32_t format_meta_crc(const struct recording_meta *meta, int64_t snapshots);
@@ -99,8 +107,9 @@ int format_unpack(const uint64_t col[FORMAT_COLUMNS], uint64_t id, struct format
 /*
  * It may follow `before` (NULL: it is the first): later in time, not overlapping, with a dict that
  * did not shrink, and its account balances. The sum of what all snapshots expected is below 2^63.
+ * same_time: it is of another series of the snapshot `before`.
  */
-bool format_is_sound(const struct format_row *row, const struct format_row *before,
+bool format_is_sound(const struct format_row *row, const struct format_row *before, bool same_time,
 		     const struct account *sum_before);
 
 #endif

@@ -163,7 +163,7 @@ static bool read_meta_row(struct recording *rec, struct db_query *q, int64_t own
 	for (size_t i = 0; i < format_n_fields; i++) {
 		if (strcmp(key, format_fields[i].key))
 			continue;
-		++*n;
+		*n += !format_fields[i].is_optional;
 		return read_field(rec, &format_fields[i], q);
 	}
 	for (size_t i = 0; i < FORMAT_OWNS; i++) {
@@ -190,6 +190,15 @@ static void clean_meta(struct recording_meta *meta)
 	}
 }
 
+static size_t n_needed(void)
+{
+	size_t n = FORMAT_OWNS;
+
+	for (size_t i = 0; i < format_n_fields; i++)
+		n += !format_fields[i].is_optional;
+	return n;
+}
+
 static int read_meta(struct reader *r, struct recording *rec, int64_t *snapshots_ret)
 {
 	int64_t own[FORMAT_OWNS] = {0};
@@ -201,10 +210,13 @@ static int read_meta(struct reader *r, struct recording *rec, int64_t *snapshots
 		err = read_meta_row(rec, q, own, &n) ? 0 : -EBADMSG;
 	db_query_free(q);
 	*snapshots_ret = own[FORMAT_OWN_SNAPSHOTS];
-	if (!err && (n != format_n_fields + FORMAT_OWNS ||
-		     own[FORMAT_OWN_CRC] != format_meta_crc(&rec->meta, *snapshots_ret)))
+	if (!err &&
+	    (n != n_needed() || own[FORMAT_OWN_CRC] != format_meta_crc(&rec->meta, *snapshots_ret)))
 		err = -EBADMSG;
 	clean_meta(&rec->meta);
+	/* There is no second series of the same. */
+	if (!err && rec->meta.off_cpu_ns && recording_is_off_cpu(&rec->meta))
+		err = -EBADMSG;
 	return err == -EBADMSG ? damaged(r, "what it tells of itself") : err;
 }
 
@@ -223,11 +235,14 @@ static int read_row(struct db_query *q, uint64_t id, struct format_row *row_ret)
 static int read_snapshot(struct reader *r, struct recording *rec, struct db_query *q,
 			 struct dict_rows *rows, struct format_row *last)
 {
-	size_t i = rec->n_snapshots;
+	size_t i = rec->n_snapshots + rec->other.n_accounts;
+	bool second =
+	    rec->n_snapshots > rec->other.n_accounts && recording_n_series(&rec->meta) > 1;
 	struct format_row row;
 	int err = read_row(q, i, &row);
 
-	if (err || !format_is_sound(&row, i ? last : NULL, &rec->total))
+	if (err || !format_is_sound(&row, i ? last : NULL, second,
+				    second ? &rec->other.total : &rec->total))
 		return damaged(r, "a snapshot contradicts itself");
 	err = dict_rows_get(rows, &row, &r->what);
 	if (err)
@@ -235,7 +250,10 @@ static int read_snapshot(struct reader *r, struct recording *rec, struct db_quer
 	r->what = NULL;
 	r->known = xgrow(r->known, &r->cap_known, i + 1, sizeof(*r->known));
 	r->known[i] = (struct known){.n_stacks = r->stacks.n, .n_processes = rec->dict.n_processes};
-	recording_add_info(rec, &row.info);
+	if (second)
+		recording_add_off_cpu(rec, &row.info.account);
+	else
+		recording_add_info(rec, &row.info);
 	*last = row;
 	return 0;
 }
@@ -244,12 +262,13 @@ static int read_snapshot(struct reader *r, struct recording *rec, struct db_quer
 static int check_ends(struct reader *r, const struct recording *rec, struct dict_rows *rows,
 		      int64_t snapshots)
 {
-	int64_t n = rec->n_snapshots, last = -1;
+	int64_t n = rec->n_snapshots + rec->other.n_accounts, last = -1;
 	int err = dict_rows_more(rows);
 
 	if (!err)
 		err = db_get(r->db, "SELECT coalesce(max(snapshot), -1) FROM chunk", &last);
-	if (err == 1 || (!err && (last != n - 1 || (rec->meta.finished && snapshots != n))))
+	if (err == 1 || (!err && (last != n - 1 || n % recording_n_series(&rec->meta) ||
+				  (rec->meta.finished && snapshots != n))))
 		return damaged(r, "some snapshots are missing");
 	return err;
 }
@@ -298,7 +317,7 @@ static int load(struct recording *rec, size_t i, struct snapshot *s)
 		s->n_entries = 0;
 		log_error("cannot read '%s': snapshot %zu is damaged; copy it again from where it "
 			  "was recorded",
-			  r->path, i);
+			  r->path, i / recording_n_series(&rec->meta));
 	}
 	return err;
 }

@@ -45,9 +45,10 @@ struct store_writer {
 	struct chunk_coder *coder;
 	struct chunk_stacks stacks;
 	struct functions functions;
-	struct format_row last; /* the snapshot that was committed last */
-	struct account sum;
-	uint64_t n_snapshots;
+	struct format_row last; /* the one that was committed last */
+	size_t n_series;
+	struct account sum[SERIES_MAX];
+	uint64_t n_rows; /* of snapshots, in each series */
 	uint64_t synced_ns, moved_ns;
 	int told; /* the last error that was printed; 0 after a success */
 	bool has_log, syncs;
@@ -107,7 +108,7 @@ static int end(struct store_writer *w, int err)
 
 static int put_meta(struct store_writer *w, const struct recording_meta *from, bool finished)
 {
-	const int64_t snapshots = finished ? (int64_t)w->n_snapshots : -1;
+	const int64_t snapshots = finished ? (int64_t)w->n_rows : -1;
 	struct recording_meta meta = *from;
 	int64_t own[FORMAT_OWNS];
 	int err = 0;
@@ -119,6 +120,8 @@ static int put_meta(struct store_writer *w, const struct recording_meta *from, b
 	for (size_t i = 0; i < format_n_fields && !err; i++) {
 		const struct format_field *f = &format_fields[i];
 
+		if (!format_has(&meta, f))
+			continue;
 		err = f->type == FORMAT_TEXT
 			  ? db_put(w->query[META], "ss", f->key, *format_text(&meta, f))
 			  : db_put(w->query[META], "si", f->key, format_get(&meta, f));
@@ -328,6 +331,7 @@ int store_create(const char *path, const struct recording_meta *meta, struct sto
 	int err;
 
 	w->path = xstrdup(path);
+	w->n_series = recording_n_series(meta);
 	w->coder = chunk_coder_create();
 	err = w->coder ? look_before(path) : -ENOMEM;
 	if (!err)
@@ -356,15 +360,16 @@ int store_set_meta(struct store_writer *w, const struct recording_meta *meta)
 	return err ? fail(w->path, err) : 0;
 }
 
-static int put_row(struct store_writer *w, const struct format_row *row)
+static int put_row(struct store_writer *w, const struct format_row *row, uint64_t id)
 {
-	uint64_t col[1 + FORMAT_COLUMNS] = {w->n_snapshots};
+	uint64_t col[1 + FORMAT_COLUMNS] = {id};
 
-	format_pack(row, w->n_snapshots, col + 1);
+	format_pack(row, id, col + 1);
 	return db_put_numbers(w->query[SNAPSHOT], col, ARRAY_SIZE(col));
 }
 
-static int put_top(struct store_writer *w, const struct dict *d, const struct snapshot *s)
+static int put_top(struct store_writer *w, const struct dict *d, const struct snapshot *s,
+		   uint64_t id)
 {
 	struct function best[FORMAT_TOP];
 	size_t n;
@@ -375,25 +380,36 @@ static int put_top(struct store_writer *w, const struct dict *d, const struct sn
 	n = functions_best(&w->functions, best, FORMAT_TOP);
 	for (size_t i = 0; i < n && !err; i++)
 		if (best[i].self >= s->info.account.taken / FORMAT_TOP_SHARE)
-			err = db_put(w->query[TOP], "iiii", (int64_t)w->n_snapshots,
-				     (int64_t)best[i].frame, (int64_t)best[i].self,
-				     (int64_t)best[i].total);
+			err = db_put(w->query[TOP], "iiii", (int64_t)id, (int64_t)best[i].frame,
+				     (int64_t)best[i].self, (int64_t)best[i].total);
 	return err;
 }
 
 /* Whether the snapshot may follow: what we write is never what our reader calls damaged. */
-static bool is_sound(const struct store_writer *w, const struct dict *d, const struct snapshot *s)
+static bool is_sound(const struct store_writer *w, const struct dict *d, const struct snapshot *s,
+		     size_t series)
 {
-	struct format_row row = {.info = s->info};
+	struct format_row row = {.info = s[series].info}, first = {.info = s->info};
+	const struct format_row *before = series ? &first : w->n_rows ? &w->last : NULL;
 	uint64_t sum = 0;
 
+	s += series;
 	for (size_t i = 0; i < s->n_entries; i++)
 		if (s->entry[i].process >= d->n_processes || s->entry[i].node >= d->n_nodes ||
 		    __builtin_add_overflow(sum, s->entry[i].count, &sum))
 			return false;
 	memcpy(row.n, w->last.n, sizeof(row.n));
+	memcpy(first.n, w->last.n, sizeof(first.n));
 	return sum == s->info.account.taken &&
-	       format_is_sound(&row, w->n_snapshots ? &w->last : NULL, &w->sum);
+	       format_is_sound(&row, before, series, &w->sum[series]);
+}
+
+static bool are_sound(const struct store_writer *w, const struct dict *d, const struct snapshot *s)
+{
+	for (size_t i = 0; i < w->n_series; i++)
+		if (!is_sound(w, d, s, i))
+			return false;
+	return true;
 }
 
 /* Every commit that comes STORE_SYNC_NS after the last synced one is synced. */
@@ -420,42 +436,59 @@ static void move_log(struct store_writer *w, uint64_t t_ns)
 }
 
 static int put_snapshot(struct store_writer *w, const struct dict *d, const struct snapshot *s,
-			struct format_row *row)
+			const struct format_row *before, uint64_t id, struct format_row *row_ret)
 {
 	const void *blob;
 	size_t size;
 	int err = chunk_encode(w->coder, &w->stacks, s, &blob, &size);
 
+	row_ret->info = s->info;
 	if (!err)
-		err = dict_rows_put(&w->rows, w->last.n, row);
+		err = dict_rows_put(&w->rows, before->n, row_ret);
 	if (!err)
-		err = put_row(w, row);
+		err = put_row(w, row_ret, id);
 	if (!err)
-		err = db_put(w->query[CHUNK], "ib", (int64_t)w->n_snapshots, blob, size);
+		err = db_put(w->query[CHUNK], "ib", (int64_t)id, blob, size);
 	if (!err)
-		err = put_top(w, d, s);
+		err = put_top(w, d, s, id);
+	return err;
+}
+
+/* The snapshots of all series; *last becomes the row of the last one. */
+static int put_snapshots(struct store_writer *w, const struct dict *d, const struct snapshot *s,
+			 struct format_row *last)
+{
+	int err = 0;
+
+	for (size_t i = 0; i < w->n_series && !err; i++) {
+		struct format_row row = {0};
+
+		chunk_stacks_number(&w->stacks, &s[i]);
+		err = put_snapshot(w, d, &s[i], last, w->n_rows + i, &row);
+		*last = row;
+	}
 	return err;
 }
 
 int store_append(struct store_writer *w, const struct dict *d, const struct snapshot *s)
 {
-	struct format_row row = {.info = s->info};
+	struct format_row last = w->last;
 	uint64_t t_ns = now_ns();
-	int err = is_sound(w, d, s) ? set_sync(w, t_ns) : -EINVAL;
+	int err = are_sound(w, d, s) ? set_sync(w, t_ns) : -EINVAL;
 
 	if (!err)
 		err = db_put(w->query[BEGIN], "");
 	if (err)
 		return fail_once(w, err);
-	chunk_stacks_number(&w->stacks, s);
 	w->rows.dict = d;
-	err = end(w, put_snapshot(w, d, s, &row));
+	err = end(w, put_snapshots(w, d, s, &last));
 	if (err)
 		return fail_once(w, err);
 	w->told = 0;
-	w->last = row;
-	w->n_snapshots++;
-	account_add(&w->sum, &row.info.account);
+	w->last = last;
+	w->n_rows += w->n_series;
+	for (size_t i = 0; i < w->n_series; i++)
+		account_add(&w->sum[i], &s[i].info.account);
 	if (w->syncs)
 		w->synced_ns = t_ns;
 	move_log(w, t_ns);

@@ -22,6 +22,9 @@
  * exclusive lock is held meanwhile: no other program can stop or change the recording, stock
  * sqlite3 has to wait for the end. Where there is no write-ahead log, "x.flame-journal" serves.
  *
+ * Of two series (profile/recording.h), which the meta tells of when the file is created, a snapshot
+ * is an array of two, of the same times; both are in the one transaction.
+ *
  * The dict is the same at each call, and only grew in between; what is new in it is written with
  * the snapshot. A row is written once: later changes to it are lost. Entries are sorted, accounts
  * balance (profile/snapshot.h), and snapshots do not overlap.

@@ -5,6 +5,8 @@
  *	blocker late N US       the same, after many of some 50 us
  *	blocker futex N US      waits N times for a thread that sleeps
  *	blocker pair N US       two threads that are busy for N * US of time share a CPU
+ *	blocker half N US       N times: computes for US of its CPU time, then sleeps for US. Prints
+ *				the time that it slept, then its CPU time
  */
 #include <pthread.h>
 #include <sched.h>
@@ -106,6 +108,26 @@ static uint64_t pair(void)
 	return waited[0] + waited[1];
 }
 
+static __attribute__((noinline)) void computer(int t)
+{
+	uint64_t until = clock_us(CLOCK_THREAD_CPUTIME_ID) + t;
+
+	while (clock_us(CLOCK_THREAD_CPUTIME_ID) < until)
+		for (volatile int i = 0; i < 1000; i++)
+			;
+}
+
+static uint64_t half(void)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		computer(us);
+		sum += sleeper(1, us);
+	}
+	return sum;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t sum = 0;
@@ -122,6 +144,10 @@ int main(int argc, char **argv)
 		sum = waiter();
 	else if (!strcmp(argv[1], "pair"))
 		sum = pair();
+	else if (!strcmp(argv[1], "half"))
+		sum = half();
 	printf("%llu\n", (unsigned long long)sum);
+	if (!strcmp(argv[1], "half"))
+		printf("%llu\n", (unsigned long long)clock_us(CLOCK_THREAD_CPUTIME_ID));
 	return 0;
 }

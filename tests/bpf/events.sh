@@ -65,4 +65,30 @@ run -F 99 0.2 -p 999999999
 check 'a process that is not there' sh -c '[ $(wc -l < err) -le 2 ] && [ -s err ]'
 run --raw --json 1
 check 'two forms at once are refused' [ "$status" = 2 ]
+
+# Blocks too: a line when one is over.
+run --on-cpu --off-cpu -F 997 -- "$O/tests/bpf/blocker" half 20 20000
+check 'off the CPU: columns of its own' [ "$(sed -n '/^TIME/p' out | tr -s ' ')" = \
+	'TIME COMM PID CPUID BLOCKED_US WHY KSTACKSZ USTACKSZ' ]
+check 'a line is a sample or a block' awk '/^[0-9]+ +[^ ]/ && NF == 8 {
+	if ($5 == "-" && $6 == "-") s++
+	else if ($5 ~ /^[0-9]+$/ && $6 ~ /^(sleeping|waiting-for-a-CPU|uninterruptible)$/) b++
+	else bad++
+	} END { exit bad || !s || !b }' out
+check 'a line for each sample' [ "$(awk '$5 == "-"' out | wc -l)" = "$(sed -n \
+	's/.* = \([0-9]*\) taken + [0-9]* idle.*/\1/p' err)" ]
+check 'and how many blocks' [ "$(awk '$5 ~ /^[0-9]+$/ && $6 ~ /^[a-zA-Z-]+$/' out | wc -l)" = \
+	"$(sed -n 's/.* \([0-9]*\) lines of blocks.*/\1/p' err)" ]
+check 'blocks in the order of time' sh -c 'grep "^[0-9]* *blocker" out | sort -c -s -n -k1,1'
+run --off-cpu --json --stacks -- "$O/tests/bpf/blocker" half 20 20000
+slept=$(grep -E '^[0-9]+$' out | head -n 1)
+grep '^{' out > objects
+# By a kernel frame too: of a process just born, some user stacks are truncated.
+got=$(jq -s 'map(select(.stack | index("sleeper") or index("do_nanosleep")) | .blocked_us) | add' objects)
+check "JSON: it slept for $slept us: $got" [ "$got" -gt $((slept * 97 / 100)) -a \
+	"$got" -lt $((slept * 103 / 100)) ]
+check 'JSON: why' jq -s -e 'all(.why | IN("sleeping", "waiting-for-a-CPU", "uninterruptible")) and
+	(map(select(.why == "sleeping" and .stack[0] == "[sleeping]")) | length >= 20)' objects
+run --raw --off-cpu 1
+check '--raw has no place for blocks' [ "$status" = 2 ]
 done_testing

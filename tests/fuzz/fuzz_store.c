@@ -6,6 +6,7 @@
  *	1	changes to a finished file: place (3 bytes), number of bytes (1), the bytes …
  *	2	changes to an unfinished one with its log
  *	3	a file with a journal: where the journal begins (3 bytes), then both
+ *	4	changes to a finished one with two series
  *
  * The build for fuzzing takes any checksum for right (FUZZING_BUILD_MODE_UNSAFE_FOR_PRODUCTION), or
  * changes would hardly ever come far. Run it with -close_fd_mask=2, for the words cost the most.
@@ -77,9 +78,13 @@ static void check(const uint8_t *data, size_t size)
 {
 	struct snapshot s = {0};
 	struct recording rec;
+	bool opened = !store_open_memory("fuzz", data, size, &rec);
 
-	if (!store_open_memory("fuzz", data, size, &rec)) {
+	if (opened)
 		check_dict(&rec.dict);
+	for (int k = 0; opened && k < SERIES_MAX; k++) {
+		if (!recording_see(&rec, k))
+			continue;
 		insist(account_balanced(&rec.total));
 		for (size_t i = 0; i < rec.n_snapshots; i++)
 			check_snapshot(&rec, i, &s);
@@ -107,7 +112,7 @@ static struct bytes slurp(const char *path)
 	return b;
 }
 
-static struct bytes whole, unfinished, its_log;
+static struct bytes whole, unfinished, its_log, two_series;
 
 static void make_recordings(void)
 {
@@ -119,12 +124,13 @@ static void make_recordings(void)
 	insist(mkdtemp(dir));
 	path = xasprintf("%s/a.flame", dir);
 	log = xasprintf("%s-wal", path);
-	for (int finish = 0; finish < 2; finish++) {
+	for (int finish = 0; finish < 3; finish++) {
 		synthetic_init(&m, 1, 30, 20);
+		meta.off_cpu_ns = finish == 2 ? 1000 : 0;
 		insist(!store_create(path, &meta, &w));
 		for (int i = 0; i < 3; i++) {
 			synthetic_snapshot(&m, i);
-			insist(!store_append(w, &m.dict, &m.s));
+			insist(!store_append(w, &m.dict, (struct snapshot[]){m.s, m.s}));
 		}
 		if (!finish) {
 			unfinished = slurp(path);
@@ -132,7 +138,7 @@ static void make_recordings(void)
 			store_discard(w);
 		} else {
 			insist(!store_finish(w, &meta));
-			whole = slurp(path);
+			*(finish == 1 ? &whole : &two_series) = slurp(path);
 		}
 		synthetic_deinit(&m);
 	}
@@ -177,7 +183,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		check(data + 1, size - 1);
 		break;
 	case 1:
-		file = copy_of(&whole);
+	case 4:
+		file = copy_of(*data == 1 ? &whole : &two_series);
 		change(&file, &beside, data + 1, size - 1);
 		check(file.data, file.size);
 		free(file.data);

@@ -107,7 +107,7 @@ static void print_message(const struct chan_msg *m)
 		printf(
 		    "ended expected=%llu undelivered=%lld status=%d sideband_lost=%llu late=%llu "
 		    "beyond=%llu bpf_ns=%llu bpf_runs=%llu\n",
-		    (unsigned long long)e.expected, (long long)e.undelivered, e.command_status,
+		    (unsigned long long)e.expected[0], (long long)e.undelivered, e.command_status,
 		    (unsigned long long)e.sideband_lost, (unsigned long long)e.late,
 		    (unsigned long long)e.beyond_bounds, (unsigned long long)e.bpf_ns,
 		    (unsigned long long)e.bpf_runs);

@@ -4,6 +4,8 @@
  * made. Time runs faster here, so that creating, syncing, moving the log and finishing are hit,
  *too.
  *
+ * Every second recording has two series, which are the same here.
+ *
  *	store_kill COUNT [SEED]		in the current folder; 0 and a line, or 1 and what is wrong
  */
 #include <signal.h>
@@ -48,13 +50,14 @@ static void write_recording(uint64_t seed, int fd)
 	struct store_writer *w;
 	struct synthetic m;
 
+	meta.off_cpu_ns = seed & 1 ? 1000 : 0;
 	synthetic_init(&m, seed, STACKS, SAMPLES);
 	if (store_create(PATH, &meta, &w))
 		_exit(1);
 	acknowledge(fd, 0);
 	for (uint64_t i = 0; i < n; i++) {
 		synthetic_snapshot(&m, i);
-		if (store_append(w, &m.dict, &m.s))
+		if (store_append(w, &m.dict, (struct snapshot[]){m.s, m.s}))
 			_exit(1);
 		acknowledge(fd, i + 1);
 	}
@@ -96,6 +99,10 @@ static const char *look(uint64_t seed, bool created, uint64_t last, uint64_t *n_
 	else if (last != FINISHED && rec.n_snapshots > last + 1)
 		what = "there are snapshots that were never made";
 	else
+		what = synthetic_compare(seed, STACKS, SAMPLES, &rec);
+	if (!what && recording_see(&rec, SERIES_OFF_CPU) != (seed & 1))
+		what = "it has other series";
+	if (!what)
 		what = synthetic_compare(seed, STACKS, SAMPLES, &rec);
 out:
 	recording_deinit(&rec);

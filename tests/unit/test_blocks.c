@@ -69,6 +69,34 @@ TEST(a_block_gives_each_interval_its_part)
 	CHECK_EQ(b.moved_ns, 0);
 }
 
+static uint64_t over_ns, n_over;
+
+static void take_over(void *unused, const struct block_stack *s, uint64_t in_ns, uint64_t ns)
+{
+	(void)unused;
+	CHECK(s->pid == 12 && in_ns == T0 + 430 * MS);
+	over_ns += ns;
+	n_over++;
+}
+
+TEST(what_is_over_is_told_once_and_whole)
+{
+	const struct block_stack s = {.pid = 12};
+
+	start(10 * MS, 0);
+	b.over = take_over;
+	over_ns = n_over = 0;
+	blocks_begin(&b, 7, T0 + 50 * MS, &s);
+	close_one(T0 + 150 * MS);
+	CHECK_EQ(n_over, 0);
+	blocks_end(&b, 7, T0 + 50 * MS, T0 + 430 * MS);
+	CHECK(n_over == 1 && over_ns == 380 * MS);
+	blocks_whole(&b, 8, T0 + 410 * MS, T0 + 430 * MS, &s);
+	CHECK(n_over == 2 && over_ns == 400 * MS);
+	blocks_whole(&b, 9, T0 + 425 * MS, T0 + 430 * MS, &s);
+	CHECK_EQ(n_over, 2);
+}
+
 TEST(it_shows_while_it_lasts)
 {
 	start(0, 0);

@@ -320,6 +320,33 @@ TEST(conflicts)
 	accept("-a"); /* with a word */
 }
 
+TEST(on_and_off_the_cpu)
+{
+	accept("--off-cpu");
+	CHECK(opt.record.off_cpu && !opt.record.on_cpu && opt.record.period == 1);
+	accept("--on-cpu --off-cpu");
+	CHECK(opt.record.off_cpu && opt.record.on_cpu && opt.record.freq_hz == 49);
+	CHECK_EQ(opt.series, SERIES_MAX);
+	accept("--on-cpu --off-cpu -F 99 -e cycles -I --series off-cpu -o x.mp4");
+	CHECK_EQ(opt.series, SERIES_OFF_CPU);
+	accept("--off-cpu --on-cpu -c 20000 --min-block 1ms");
+	accept("--on-cpu");
+	refuse("--off-cpu -F 99");
+	refuse("--off-cpu -e cycles");
+	refuse("--off-cpu -c 20000");
+	refuse("--off-cpu -I");
+	refuse("--off-cpu --on-cpu -C 0");
+	refuse("--off-cpu --on-cpu -e page-faults");
+	refuse("--on-cpu --min-block 1ms");
+	refuse("--series off-cpu");
+	refuse("--off-cpu --series on-cpu");
+	refuse("--on-cpu --off-cpu --series both");
+	accept("render x.flame -f --series on-cpu");
+	CHECK_EQ(opt.series, SERIES_ON_CPU);
+	accept("info x.flame --series off-cpu");
+	refuse("symbolize x.flame --series off-cpu");
+}
+
 TEST(unknown)
 {
 	refuse("--nonsense");

@@ -206,6 +206,23 @@ TEST(a_sequence_is_numbered_from_0_and_says_what_it_shows)
 	free_image(img);
 }
 
+TEST(blocked_time_is_not_called_samples)
+{
+	struct image *img = new_image(400, 300);
+	struct image_info info = {.samples = 56, .is_blocked_us = true};
+	struct sink *sink;
+	size_t size;
+
+	CHECK_EQ(sink_png_open(path_in("blocked/%d.png"), &sink), 0);
+	draw_boxes(img, 3);
+	CHECK_EQ(sink_push(sink, img, &info), 0);
+	CHECK_EQ(sink_close(sink, 1, true), 0);
+	size = read_file(path_in("blocked/0.png"), file, sizeof(file));
+	CHECK(read_chunks(file, size, types, texts));
+	CHECK(strstr(texts, ";Blocked Microseconds=56;") && !strstr(texts, "Samples"));
+	free_image(img);
+}
+
 TEST(the_same_images_give_the_same_bytes)
 {
 	struct sink *sink;
