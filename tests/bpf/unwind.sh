@@ -96,8 +96,9 @@ END
 cat > judge.awk << 'END'
 BEGIN { FS = OFS = "\t" }
 FILENAME == "expected" { is[$2] = $1; least[$1] = $3; next }
-# The root is missing where the library's table came late: its caller of main() is known as an end.
-{ sub(/^\? main /, "_start ? ? main ", $2); text = $2 }
+# The root is missing where the library's table came late: its callers of main() and of threads are
+# known as ends.
+{ sub(/^\? main /, "_start ? ? main ", $2); sub(/^\? in_thread /, "? ? in_thread ", $2); text = $2 }
 text ~ /mode_vdso/ && text !~ /^\[truncated/ {
 	# goes_on() and its callee are frames at -O0.
 	if (text ~ /mode_vdso( \?)*$/ && text ~ /^_start \? \? main mode_vdso/ && gsub(/\?/, "?", text) <= 6) {
@@ -177,7 +178,7 @@ judge $? "shares of 50, 30 and 20 % are within 4 sigma"
 # --- where code can be ---
 only() { # EXPECTED [N]: all but 3 % of the samples in the leaf, and at least N of them (200)
 	awk -f tidy.awk x.folded > tidy
-	awk -F '\t' -v OFS='\t' -v want="$1" -v least="${2:-200}" '{ sub(/^\? main /, "_start ? ? main ", $2) }
+	awk -F '\t' -v OFS='\t' -v want="$1" -v least="${2:-200}" '{ sub(/^\? main /, "_start ? ? main ", $2); sub(/^\? in_heir /, "? ? in_heir ", $2) }
 		/^[0-9]+\t\[truncated: (unwind table|process just)/ { next }
 		$2 ~ /spin_leaf$/ { all += $1; if ($2 == want) got += $1; else if ($2 !~ /^\[truncated/) bad = 1 }
 		END { exit bad || all < least || got < 0.97 * all }' tidy || { cat tidy >&2; return 1; }
