@@ -119,6 +119,57 @@ if [ -n "$(find /usr/lib/debug/.build-id -name "$(readelf -n "$(ldd chain |
 		grep -q ';__libc_start_call_main;main' out
 fi
 
+# What the debug files of a package share stands in one more, as dwz makes it: Debian's are so.
+if command -v dwz > /dev/null; then
+	mkdir packed
+	cat > packed/shared.h << 'END'
+struct shared { int a, b, c; long d[10]; };
+struct other { struct shared s; char *name; double x; };
+static volatile long n;
+static inline __attribute__((always_inline)) void a_long_inner_name(struct other *o, long x)
+{
+	for (long i = 0; i < x; i++)
+		n += i + o->s.a;
+}
+END
+	cat > packed/one.c << 'END'
+#include "shared.h"
+static __attribute__((noipa)) void outer(struct other *o, long x)
+{
+	a_long_inner_name(o, x);
+	n ^= 3;
+}
+int main(void)
+{
+	static struct other o;
+	for (;;)
+		outer(&o, 100000);
+}
+END
+	cp packed/one.c packed/two.c
+	for p in one two; do
+		cc -O2 -g -Wl,--build-id -o packed/$p packed/$p.c
+		objcopy --only-keep-debug packed/$p packed/$p.debug
+		strip -o packed/$p.bare packed/$p
+	done
+	objcopy --add-gnu-debuglink=packed/one.debug packed/one.bare
+	chmod 755 . packed
+	dwz -m packed/common.debug -M "$tmp/packed/common.debug" packed/one.debug packed/two.debug
+	check 'a debug file whose names are in another' \
+		sh -c '! grep -q a_long_inner_name packed/one.debug && grep -q a_long_inner_name packed/common.debug'
+	packed/one.bare > /dev/null &
+	one=$!
+	pids="$pids $one"
+	sleep 0.2
+	run record 1 -F 499 -p $one -f -U -a --inlines --lines
+	check 'dwz: inlined functions and lines' \
+		grep -q ';outer (one.c:4);a_long_inner_name (shared.h:[67])_\[i\] [0-9]*$' out
+	mv packed/common.debug packed/gone
+	run record 1 -F 499 -p $one -f -U -a --inlines
+	check 'dwz: without that file, none is made up' grep -q ';main;outer;\[unknown\]_\[i\] [0-9]*$' out
+	kill $one
+fi
+
 # The kernel's names where it hides its addresses.
 dd if=/dev/zero of=/dev/null bs=64 2> /dev/null &
 dd=$!
