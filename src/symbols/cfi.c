@@ -13,6 +13,7 @@
 #include "profile/unwind_table.h"
 #include "symbols/debugframe.h"
 #include "symbols/ehframe.h"
+#include "symbols/startup.h"
 
 #define RA 16 /* DWARF number of the return address */
 
@@ -29,6 +30,13 @@ struct function {
 	bool by_debug; /* its rules are in .debug_frame */
 };
 
+/* _init or _fini. */
+struct startup {
+	uint64_t start;
+	size_t n;
+	struct startup_row row[STARTUP_ROWS_MAX];
+};
+
 /* From here on, up to the next row. */
 struct row {
 	uint64_t offset; /* in the file */
@@ -43,6 +51,8 @@ struct builder {
 	size_t n_loads;
 	struct function *function;
 	size_t n_functions, cap_functions;
+	struct startup startup[2];
+	size_t n_startups;
 	struct unwind_rule *rule;
 	size_t n_rules, cap_rules;
 	struct index rule_ix;
@@ -229,15 +239,46 @@ static void add_row(struct builder *b, uint64_t offset, uint32_t rule)
 	b->row[b->n_rows++] = (struct row){offset, rule};
 }
 
+/* Rows of start-up code, within a gap whose rule is `around`. */
+static void add_startup(struct builder *b, const struct load *l, const struct startup *s,
+			uint32_t around)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		struct unwind_rule rule = {.cfa = UNWIND_REG,
+					   .reg = UNWIND_RSP,
+					   .offset = (int32_t)s->row[i].cfa};
+
+		for (int k = 0; k < UNWIND_SAVED; k++)
+			rule.saved[k] = UNWIND_SAME;
+		rule.saved[SAVED_RA] = -1;
+		add_row(b, s->start + s->row[i].at - l->vaddr + l->offset,
+			s->row[i].cfa ? intern_rule(b, &rule) : around);
+	}
+}
+
+/* Of those in [from, to), which come in order. */
+static void add_startups(struct builder *b, const struct load *l, uint64_t from, uint64_t to,
+			 uint32_t around)
+{
+	for (size_t i = 0; i < b->n_startups; i++) {
+		const struct startup *s = &b->startup[i];
+
+		if (s->start >= from && s->start < to && s->row[s->n - 1].at <= to - s->start)
+			add_startup(b, l, s, around);
+	}
+}
+
 /* What no function covers. */
 static void add_gap(struct builder *b, const struct load *l, uint64_t from, uint64_t to)
 {
 	uint64_t size = to - from;
 
-	if (size >= POINTER_GAP)
-		add_row(b, from - l->vaddr + l->offset, b->pointer_rule);
-	else if (size >= PADDING_MAX || from == l->vaddr)
-		add_row(b, from - l->vaddr + l->offset, 0);
+	uint32_t rule = size >= POINTER_GAP ? b->pointer_rule : 0;
+
+	if (size < PADDING_MAX && from != l->vaddr)
+		return;
+	add_row(b, from - l->vaddr + l->offset, rule);
+	add_startups(b, l, from, to, rule);
 }
 
 static void add_function(struct builder *b, const struct load *l, Dwarf_CFI *cfi, uint64_t from,
@@ -275,10 +316,12 @@ static void add_load(struct builder *b, const struct load *l, size_t *next)
 		add_function(b, l, f->by_debug ? b->debug.cfi : b->cfi, start, stop);
 		at = stop;
 	}
-	if (end - at >= POINTER_GAP)
+	if (end - at >= POINTER_GAP) {
 		add_gap(b, l, at, end);
-	else
+	} else {
 		add_row(b, at - l->vaddr + l->offset, 0);
+		add_startups(b, l, at, end, 0);
+	}
 	add_row(b, l->size + l->offset, 0);
 }
 
@@ -427,6 +470,19 @@ static void take_debug_function(void *arg, uint64_t start, uint64_t size)
 	add_range(arg, start, size, true);
 }
 
+static void read_startup(struct builder *b, Elf_Scn *scn, const GElf_Shdr *shdr)
+{
+	Elf_Data *data = elf_getdata(scn, NULL);
+	struct startup s = {.start = shdr->sh_addr};
+
+	if (!data || !data->d_size || b->n_startups == 2 ||
+	    (b->n_startups && s.start <= b->startup[0].start + STARTUP_BYTES_MAX))
+		return;
+	s.n = startup_rows(data->d_buf, data->d_size, s.row);
+	if (s.n)
+		b->startup[b->n_startups++] = s;
+}
+
 static void read_functions(struct builder *b, const uint8_t *ident)
 {
 	size_t strings;
@@ -442,6 +498,9 @@ static void read_functions(struct builder *b, const uint8_t *ident)
 				     ? elf_getdata(scn, NULL)
 				     : NULL;
 
+		if (name && (!strcmp(name, ".init") || !strcmp(name, ".fini")) &&
+		    shdr.sh_type == SHT_PROGBITS)
+			read_startup(b, scn, &shdr);
 		if (data)
 			ehframe_each(ident, data, shdr.sh_addr, take_function, b);
 	}

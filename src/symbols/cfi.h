@@ -11,7 +11,7 @@
  * Code that no rule covers: small gaps between functions belong to the function before them (they
  * are padding, where nothing runs); gaps of 64 KB and more are taken for the work of a compiler
  * that keeps frame pointers and writes no rules (Go without its DWARF, the builtins of V8); others
- * have no rule.
+ * have no rule, but for _init and _fini, where their machine code tells (symbols/startup.h).
  *
  * The file is hostile, as for symbols/elf.h, and this runs where that runs.
  */

@@ -225,4 +225,20 @@ stop $p
 record x.folded "$spin" jit 0.5
 awk '/;made_at_run_time [0-9]+$/ { all += $NF; if (/^spin;([^;]*;)?([^;]*;)?[^;]*;main;(jit;)?made_at_run_time /) got += $NF } END { exit !(all > 200 && got > 0.97 * all) }' x.folded
 judge $? "code made at run time, by frame pointers"
+# _fini has no rules of its compiler; see symbols/startup.h. Its second half is 8 bytes further down.
+cat > start-up.c << 'END'
+extern void _init(void), _fini(void);
+int main(int n, char **v)
+{
+	for (long i = 0;; i++)
+		(*v[1] == 'i' ? _init : _fini)();
+}
+END
+cc -O2 -fomit-frame-pointer -o start-up start-up.c
+for f in init fini; do
+	record x.folded timeout 2 ./start-up $f
+	awk -v f=$f '/;\[truncated: (unwind table|process just)/ { next }
+		$0 ~ ";_" f " [0-9]+$" { all += $NF; if ($0 ~ ";main;_" f " ") got += $NF } END { exit !(all > 20 && got == all) }' x.folded
+	judge $? "code before and after main, without rules: _$f"
+done
 done_testing

@@ -309,6 +309,10 @@ static void check_gap(uint64_t start, uint64_t end, bool is_first)
 		if (!to_offset(at, &offset))
 			return;
 		rule = rule_at(offset, &next);
+		/* _init and _fini: see symbols/startup.h. */
+		if (rule->cfa == UNWIND_REG && rule->reg == UNWIND_RSP && next - offset <= 32 &&
+		    (rule->offset == 8 || rule->offset == 16))
+			continue;
 		if (rule->cfa != wanted)
 			show(at, NULL, rule);
 	}
