@@ -28,7 +28,7 @@ for size in 1 15 16 100 4096 20000; do
 	head -c $size "$sample" > short-$size.flame
 	input 3 'cannot open' ../short-$size.flame
 done
-input 3 'random.folded:1: ' ../random.folded
+input 3 'random.folded:[0-9]*: ' ../random.folded
 input 3 'not a flamelapse recording' ../random.flame
 input 3 'the file is empty' ../empty.flame
 input 3 'is empty' ../empty.folded
