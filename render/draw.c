@@ -33,6 +33,8 @@ struct drawing {
 	const char **chain;
 	uint8_t *mover_of; /* of each head: the place of the mover in it, from 1 on; 0: none */
 	struct surround surround;
+	struct image_pool *pool;
+	struct image *still; /* what surrounds the flame since the last image at rest */
 };
 
 static uint64_t name_hash(const char *name)
@@ -73,6 +75,12 @@ struct drawing *drawing_create(const struct scene *scene, const struct geometry 
 	d->chain = xcalloc((size_t)t->cap + 1, sizeof(*d->chain));
 	d->mover_of = xcalloc(t->cap, sizeof(*d->mover_of));
 	surround_init(&d->surround, scene, &d->geo, d->text);
+	d->pool = image_pool_create(geo->width, geo->height, 1);
+	if (!d->pool) {
+		drawing_destroy(d);
+		return NULL;
+	}
+	d->still = image_get(d->pool);
 	return d;
 }
 
@@ -92,6 +100,7 @@ void drawing_destroy(struct drawing *d)
 	free(d->chain);
 	free(d->mover_of);
 	surround_deinit(&d->surround);
+	image_pool_destroy(d->pool);
 	free(d);
 }
 
@@ -294,26 +303,55 @@ static void draw_movers(const struct drawing *d, struct image *img)
 	}
 }
 
+static void draw_still(struct drawing *d, const struct moment *m)
+{
+	struct canvas *c;
+
+	image_clear(d->still, palette_chrome(d->scene->opt.theme)->background);
+	c = canvas_begin(d->still);
+	if (c) {
+		surround_still_shapes(&d->surround, c);
+		canvas_end(c);
+	}
+	surround_still_words(&d->surround, d->still, m);
+}
+
+/* Its colours come first, and so are exact where the table gets full. */
+static void begin_image(const struct drawing *d, struct image *img)
+{
+	const struct image *still = d->still;
+	size_t stride = img->stride_bytes;
+	int top = d->geo.flame_top, bottom = d->geo.flame_bottom;
+	uint8_t ground;
+
+	img->colours = still->colours;
+	ground = colours_number(&img->colours, palette_chrome(d->scene->opt.theme)->background);
+	memcpy(img->pixels, still->pixels, top * stride);
+	memset(image_row(img, top), ground, (bottom - top) * stride);
+	memcpy(image_row(img, bottom), image_row(still, bottom), (img->height - bottom) * stride);
+}
+
 void drawing_image(struct drawing *d, struct image *img, const struct moment *m)
 {
 	struct canvas *c;
 
-	image_clear(img, palette_chrome(d->scene->opt.theme)->background);
+	if (m->at_rest)
+		draw_still(d, m);
+	begin_image(d, img);
 	layout_totals(&d->scene->tree, m->self, d->total);
 	d->n_boxes = layout_boxes(&d->scene->tree, d->total, d->scene->full, d->geo.flame_width,
 				  d->scratch, d->box);
 	draw_boxes(d, img);
 	c = canvas_begin(img);
 	if (c) {
-		surround_shapes(&d->surround, c, m);
+		surround_moving_shapes(&d->surround, c, m);
 		canvas_end(c);
 	}
 	if (m->at_rest) {
 		find_movers(d, m->numbers);
 		choose_labels(d);
 	}
-	/* Before the labels, which would leave no exact colours where the table is full. */
-	surround_words(&d->surround, img, m);
+	surround_strip_words(&d->surround, img);
 	draw_labels(d, img);
 	draw_movers(d, img);
 }

@@ -263,6 +263,20 @@ static void draw_mark_words(const struct surround *s, struct image *img)
 static void draw_strip_words(const struct surround *s, struct image *img)
 {
 	const struct geometry *geo = s->geo;
+	struct text_style style = {FACE_REGULAR, geometry_px(geo, 21), s->chrome->muted};
+	int right = geo->width - geo->margin - geometry_px(geo, 8);
+	char words[WORDS_MAX];
+
+	words_ruler(s->scene, s->scene->full, false, words, sizeof(words));
+	text_draw(s->text, img, &style, ALIGN_RIGHT, right, geo->strip_top + geometry_px(geo, 22),
+		  0, geo->width, words);
+	text_draw(s->text, img, &style, ALIGN_RIGHT, right, geo->strip_bottom - geometry_px(geo, 8),
+		  0, geo->width, "0");
+}
+
+static void draw_tick_words(const struct surround *s, struct image *img)
+{
+	const struct geometry *geo = s->geo;
 	const struct recording *rec = s->scene->rec;
 	struct text_style style = {FACE_REGULAR, geometry_px(geo, 21), s->chrome->muted};
 	uint64_t t0 = rec->snapshot[0].t0_ns, t1 = rec->snapshot[rec->n_snapshots - 1].t1_ns;
@@ -270,11 +284,6 @@ static void draw_strip_words(const struct surround *s, struct image *img)
 	int right = geo->width - geo->margin, y = geometry_from_bottom(geo, 1032), free_from = 0;
 	char words[WORDS_MAX];
 
-	words_ruler(s->scene, s->scene->full, false, words, sizeof(words));
-	text_draw(s->text, img, &style, ALIGN_RIGHT, right - geometry_px(geo, 8),
-		  geo->strip_top + geometry_px(geo, 22), 0, geo->width, words);
-	text_draw(s->text, img, &style, ALIGN_RIGHT, right - geometry_px(geo, 8),
-		  geo->strip_bottom - geometry_px(geo, 8), 0, geo->width, "0");
 	for (uint64_t t = words_first_tick(s->scene, t0, step); t <= t1; t += step) {
 		int x = geo->margin + strip_x(s->scene, t, geo->flame_width), width;
 
@@ -338,25 +347,34 @@ void surround_deinit(struct surround *s)
 	*s = (struct surround){0};
 }
 
-void surround_shapes(const struct surround *s, struct canvas *c, const struct moment *m)
+void surround_still_shapes(const struct surround *s, struct canvas *c)
 {
-	int width = s->geo->flame_width, head_x = strip_x(s->scene, m->to_ns, width);
-
 	draw_ruler_ticks(s, c);
-	draw_strip(s, c, head_x);
 	draw_strip_ticks(s, c);
-	draw_marks(s, c);
-	draw_playhead(s, c, strip_x(s->scene, m->from_ns, width), head_x);
 	draw_legend(s, c, NULL);
 }
 
-void surround_words(const struct surround *s, struct image *img, const struct moment *m)
+void surround_still_words(const struct surround *s, struct image *img, const struct moment *m)
 {
 	draw_header(s, img, m);
 	lane_draw(s->scene, s->geo, s->text, img, m->numbers);
 	draw_ruler_words(s, img);
-	draw_strip_words(s, img);
-	draw_mark_words(s, img);
+	draw_tick_words(s, img);
 	draw_trust(s, img, m->numbers);
 	draw_legend(s, NULL, img);
+}
+
+void surround_moving_shapes(const struct surround *s, struct canvas *c, const struct moment *m)
+{
+	int width = s->geo->flame_width, head_x = strip_x(s->scene, m->to_ns, width);
+
+	draw_strip(s, c, head_x);
+	draw_marks(s, c);
+	draw_playhead(s, c, strip_x(s->scene, m->from_ns, width), head_x);
+}
+
+void surround_strip_words(const struct surround *s, struct image *img)
+{
+	draw_strip_words(s, img);
+	draw_mark_words(s, img);
 }

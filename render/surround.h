@@ -37,7 +37,11 @@ void surround_init(struct surround *s, const struct scene *scene, const struct g
 		   struct text *text);
 void surround_deinit(struct surround *s);
 
-void surround_shapes(const struct surround *s, struct canvas *c, const struct moment *m);
-void surround_words(const struct surround *s, struct image *img, const struct moment *m);
+/* What stays from one image at rest to the next: all words but those on the strip. */
+void surround_still_shapes(const struct surround *s, struct canvas *c);
+void surround_still_words(const struct surround *s, struct image *img, const struct moment *m);
+/* What moves, and what stands on it. */
+void surround_moving_shapes(const struct surround *s, struct canvas *c, const struct moment *m);
+void surround_strip_words(const struct surround *s, struct image *img);
 
 #endif
