@@ -9,6 +9,9 @@
 #include "render/core/labels.h"
 
 #define FRACTION_BITS 20
+/* Each snapshot is looked at four times. So many leaves of all are 64 MB; the rest is read again.
+ */
+#define KEPT_MAX (4u << 20)
 
 struct leaves {
 	struct leaf *leaf;
@@ -27,6 +30,8 @@ struct scene_impl {
 	size_t n_paths, cap_paths;
 	struct snapshot snapshot; /* the one loaded last */
 	struct leaves now;	  /* its leaves in the tree */
+	struct leaves *kept;	  /* those of each snapshot that was looked at, up to KEPT_MAX */
+	size_t n_kept;
 	/* The window that `count` holds. */
 	uint32_t first, end;
 	uint64_t *count;
@@ -184,11 +189,31 @@ static uint32_t stack_node(struct scene *s, uint32_t process, uint32_t node)
 	}
 }
 
+static void copy_leaves(struct leaves *to, const struct leaves *from)
+{
+	to->leaf = xgrow(to->leaf, &to->cap, from->n, sizeof(*to->leaf));
+	memcpy(to->leaf, from->leaf, from->n * sizeof(*to->leaf));
+	to->n = from->n;
+}
+
+static void keep(struct scene_impl *m, uint32_t i)
+{
+	if (m->n_kept + m->now.n > KEPT_MAX || !m->now.n)
+		return;
+	m->n_kept += m->now.n;
+	copy_leaves(&m->kept[i], &m->now);
+}
+
 static int load(struct scene *s, uint32_t i)
 {
 	struct scene_impl *m = s->impl;
-	int err = recording_load(s->rec, i, &m->snapshot);
+	int err;
 
+	if (m->kept[i].n) {
+		copy_leaves(&m->now, &m->kept[i]);
+		return 0;
+	}
+	err = recording_load(s->rec, i, &m->snapshot);
 	m->now.n = 0;
 	for (size_t e = 0; !err && e < m->snapshot.n_entries; e++) {
 		const struct entry *en = &m->snapshot.entry[e];
@@ -197,6 +222,8 @@ static int load(struct scene *s, uint32_t i)
 		m->now.leaf[m->now.n++] =
 		    (struct leaf){stack_node(s, en->process, en->node), en->count};
 	}
+	if (!err)
+		keep(m, i);
 	return err;
 }
 
@@ -307,20 +334,20 @@ static void place_marks(struct scene *s)
 static int first_pass(struct scene *s)
 {
 	struct scene_impl *m = s->impl;
-	uint32_t n = s->timeline.n_snapshots, keep = s->timeline.window;
-	struct leaves *ring = xcalloc(keep, sizeof(*ring));
+	uint32_t n = s->timeline.n_snapshots, n_ring = s->timeline.window;
+	struct leaves *ring = xcalloc(n_ring, sizeof(*ring));
 	uint64_t *total = NULL, samples = 0;
 	uint32_t oldest = 0; /* in the window so far */
 	size_t cap = 0;
 	int err = 0;
 
 	for (uint32_t i = 0; i < n && !err; i++) {
-		struct leaves *mine = &ring[i % keep];
+		struct leaves *mine = &ring[i % n_ring];
 		uint32_t first, end;
 
 		timeline_window(&s->timeline, i, &first, &end);
 		for (; oldest < first; oldest++) {
-			window_subtract(s, &ring[oldest % keep]);
+			window_subtract(s, &ring[oldest % n_ring]);
 			samples -= s->rec->snapshot[oldest].account.taken;
 		}
 		err = load(s, i);
@@ -338,7 +365,7 @@ static int first_pass(struct scene *s)
 		*mine = m->now;
 		m->now = (struct leaves){0};
 	}
-	for (uint32_t i = 0; i < keep; i++)
+	for (uint32_t i = 0; i < n_ring; i++)
 		free(ring[i].leaf);
 	free(ring);
 	free(total);
@@ -445,6 +472,7 @@ int scene_create(struct recording *rec, const struct render_options *opt, int fl
 		      opt);
 	place_marks(s);
 	s->strip = xcalloc(rec->n_snapshots, BOX_KINDS * sizeof(*s->strip));
+	s->impl->kept = xcalloc(rec->n_snapshots, sizeof(*s->impl->kept));
 	err = first_pass(s);
 	if (err) {
 		scene_destroy(s);
@@ -477,6 +505,9 @@ void scene_destroy(struct scene *s)
 	free(m->path);
 	snapshot_deinit(&m->snapshot);
 	free(m->now.leaf);
+	for (uint32_t i = 0; m->kept && i < s->timeline.n_snapshots; i++)
+		free(m->kept[i].leaf);
+	free(m->kept);
 	free(m->count);
 	free(m);
 	free(s->tree.parent);
