@@ -29,8 +29,9 @@ memory() {
 		all="$all $more"
 		more=$(for p in $more; do pgrep -P "$p"; done)
 	done
-	for p in $all; do cat "/proc/$p/smaps_rollup"; done 2> /dev/null |
-		awk '/^Pss:/ { s += $2 } END { printf "%.1f", s / 1024 }'
+	# Without what is the kernel's and only mapped: rings, and tables for unwinding.
+	for p in $all; do cat "/proc/$p/smaps"; done 2> /dev/null |
+		awk '/^[0-9a-f]+-/ { ring = /bpf-map|perf_event/ } /^Pss:/ && !ring { s += $2 } END { printf "%.1f", s / 1024 }'
 }
 share() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", a / b }'; }
 
@@ -71,7 +72,7 @@ if [ $# -ge 2 ]; then
 	row 'recording: each further sample' "$(awk -v a=$a -v b=$b -v m=$m -v n=$n 'BEGIN { printf "%.1f", (b - a) / (n - m) * 1e6 }')" "us, perf $(awk -v a=$pa -v b=$pb -v m=$pm -v n=$pn 'BEGIN { printf "%.1f", (b - a) / (n - m) * 1e6 }') us"
 fi
 echo 1 > /proc/sys/kernel/bpf_stats_enabled
-(sleep 4; bpftool prog show | awk '/name sample / { for (i = 1; i < NF; i++) { if ($i == "run_time_ns") t = $(i + 1); if ($i == "run_cnt") n = $(i + 1) } } END { if (n) printf "%.2f\n", t / n / 1000 }' > "$tmp/bpf") &
+(sleep 4; bpftool prog show | awk '/name sample/ { for (i = 1; i < NF; i++) { if ($i == "run_time_ns") t = $(i + 1); if ($i == "run_cnt") n = $(i + 1) } } END { if (n) printf "%.2f\n", t / n / 1000 }' > "$tmp/bpf") &
 cost "$O/flamelapse" record 5 -F 999 -o "$tmp/x.flame"
 row 'recording: BPF program' "$(cat "$tmp/bpf")" 'us a sample'
 row 'recording: ring of samples' "$(awk -v c="$cpus" 'BEGIN { n = 999 * c * 4 * 300; r = 4096; while (r < n) r *= 2; if (r > 67108864) r = 67108864; print r / 1048576 }')" MB
