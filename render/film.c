@@ -38,10 +38,12 @@ static void describe(struct renderer *r)
 
 	words_title(s, r->title, sizeof(r->title));
 	snprintf(r->options, sizeof(r->options),
-		 "%s%sscale %s, mode %s, window %u snapshots, theme %s, %dx%d",
+		 "%s%sscale %s, mode %s, window %u snapshots, theme %s, %dx%d%s%s",
 		 both ? series_names[recording_series(&s->rec->meta)] : "", both ? ", " : "",
 		 scale_names[s->opt.scale], mode_names[s->opt.mode], tl->window,
-		 theme_names[s->opt.theme], r->geo.width, r->geo.height);
+		 theme_names[s->opt.theme], r->geo.width, r->geo.height,
+		 s->opt.order == ORDER_WEIGHT ? ", order weight" : "",
+		 s->opt.no_fold ? ", not folded" : "");
 	snprintf(r->plan, sizeof(r->plan), "%.1f s of film in %u step%s of %.2f s, %.1f × speed",
 		 (double)tl->length_ns / SECOND_NS, tl->n_steps, tl->n_steps == 1 ? "" : "s",
 		 (double)tl->steps_ns / tl->n_steps / SECOND_NS, tl->speed);

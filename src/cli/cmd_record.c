@@ -99,10 +99,9 @@ static int take_started(struct session *s, const struct chan_msg *msg)
 	record_meta_fill(&s->meta, &s->opt->record, &w);
 	s->n_series = recording_n_series(&s->meta);
 	/* Again, since we are the user by now. */
-	if (outputs_check(&s->out)) {
-		s->status = EXIT_FAILED;
+	s->status = outputs_check(&s->out);
+	if (s->status)
 		return -EACCES;
-	}
 	err = store_create(s->path, &s->meta, &s->store);
 	if (err) {
 		s->status = exit_status(err);
@@ -523,9 +522,9 @@ int cmd_record(const struct options *opt)
 
 	choose_outputs(&s);
 	/* Before a COMMAND runs in vain. Who may not sample shall be told of that first. */
-	s.status = !geteuid() && outputs_check(&s.out)
-		       ? EXIT_FAILED
-		       : sampling_start(&s.sampling, &opt->record, false);
+	s.status = geteuid() ? EXIT_OK : outputs_check(&s.out);
+	if (s.status == EXIT_OK)
+		s.status = sampling_start(&s.sampling, &opt->record, false);
 	if (s.status == EXIT_OK) {
 		err = run(&s);
 		if (err && s.status == EXIT_OK) {

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/exit.h"
 #include "base/log.h"
@@ -13,7 +14,7 @@
 #define LINE_MAX_BYTES 4096
 
 struct adding {
-	struct recording *rec;
+	struct recording *rec; /* NULL: lines are only checked */
 	uint64_t start_ns, end_ns;
 	size_t n_outside;
 };
@@ -22,6 +23,8 @@ static void add(struct adding *a, const struct time_point *at, const char *text)
 {
 	uint64_t t_ns = time_point_resolve(at, a->start_ns, a->end_ns);
 
+	if (!a->rec)
+		return;
 	if (t_ns < a->start_ns || t_ns > a->end_ns)
 		a->n_outside++;
 	else
@@ -106,4 +109,19 @@ int marks_add(const struct options *opt, struct recording *rec)
 		log_warn("%zu mark%s outside of the recording %s not shown", a.n_outside,
 			 a.n_outside == 1 ? "" : "s", a.n_outside == 1 ? "is" : "are");
 	return status;
+}
+
+int marks_check(const struct options *opt)
+{
+	struct adding a = {0};
+	struct stat st;
+
+	if (!opt->marks_file)
+		return EXIT_OK;
+	if (!stat(opt->marks_file, &st) && !S_ISREG(st.st_mode)) {
+		log_error("'%s' is no regular file, and will be read when the recording has ended",
+			  opt->marks_file);
+		return EXIT_FAILED;
+	}
+	return add_file(&a, opt->marks_file);
 }

@@ -14,4 +14,7 @@
  */
 int marks_add(const struct options *opt, struct recording *rec);
 
+/* The same without a recording: whether the file can be read, before one is made. */
+int marks_check(const struct options *opt);
+
 #endif

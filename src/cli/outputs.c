@@ -160,7 +160,7 @@ int outputs_check(const struct options *opt)
 			return exit_status(err);
 		}
 	}
-	return EXIT_OK;
+	return outputs_have_pictures(opt) ? marks_check(opt) : EXIT_OK;
 }
 
 int outputs_write(const struct options *opt, struct recording *rec)

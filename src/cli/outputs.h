@@ -13,8 +13,8 @@ int outputs_write(const struct options *opt, struct recording *rec);
 
 /*
  * What can be told beforehand about the files to be made, as long as it costs nothing to be told:
- * a missing folder, a name that is taken. Sequences, which make their folders, are left out.
- * Returns an exit status; what is wrong was printed.
+ * a missing folder, a name that is taken; and whether the file of marks can be read. Sequences,
+ * which make their folders, are left out. Returns an exit status; what is wrong was printed.
  */
 int outputs_check(const struct options *opt);
 

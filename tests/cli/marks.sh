@@ -15,6 +15,14 @@ refused 3 "'../bad' line 2: want TIME|TEXT" render "$golden" --marks ../bad -o x
 head -c 5000 /dev/zero | tr '\0' x > long
 refused 3 "'../long' line 1: longer than" render "$golden" --marks ../long -o x.mp4
 
+# A recording would be over before the file is needed, and the film lost.
+if [ "$(id -u)" = 0 ]; then
+	refused 1 "cannot open 'missing'" record 0.1 --marks missing -o x.mp4 -- touch ran
+	refused 3 "'../bad' line 2" record 0.1 --marks ../bad -o x.mp4 -- touch ran
+	mkfifo pipe
+	refused 1 "'../pipe' is no regular file" record 0.1 --marks ../pipe -o x.mp4 -- touch ran
+fi
+
 render -o 'plain%02d.png'
 render --mark '5s|deploy' -o 'mark%02d.png'
 check "a mark is drawn" test "$(sum plain09.png)" != "$(sum mark09.png)"
@@ -22,6 +30,8 @@ printf '# Gource\n\n14:02:45|deploy\r\n' > file
 render --marks file -o 'file%02d.png'
 check "a file of marks gives the same picture" test "$(sum file09.png)" = "$(sum mark09.png)"
 check "the picture is the same where the window begins anew" test "$(sum file05.png)" = "$(sum mark05.png)"
+"$FLAMELAPSE" render -q "$golden" --size 640x360 --order weight --no-fold -o 'w%02d.png'
+check "how it was drawn stands in the file" grep -qa 'order weight, not folded' w05.png
 render --mark '2001-01-01T00:00:00Z|long ago' -o 'out%02d.png'
 check "a mark outside is told" grep -q '1 mark outside of the recording is not shown' err
 check "and not drawn" test "$(sum plain09.png)" = "$(sum out09.png)"
