@@ -22,10 +22,7 @@ struct candidate {
 struct finder {
 	struct changes *c;
 	struct scene *s;
-	struct leaves {
-		struct leaf *leaf;
-		size_t n, cap;
-	} * ring;		  /* of the last two windows' snapshots, by subject */
+	struct leaves *ring;	  /* of the last two windows' snapshots, by subject */
 	uint64_t *before, *after; /* samples of each subject, struct mover's */
 	uint64_t *interval;	  /* of the snapshot at hand; 0 else */
 	uint64_t *total;	  /* of each node, with its callees, in that snapshot */
@@ -35,6 +32,7 @@ struct finder {
 	uint64_t *bit_of;			/* of each function: its candidate; 0: none */
 	struct gate_spread *spread, all_spread; /* of each subject, over the baseline */
 	uint64_t all_before, all_after, worth_before, worth_after;
+	double scale;	    /* of the window at hand */
 	int8_t *passed;	    /* the gate: direction of each subject, in the last rows windows */
 	int8_t *all_passed; /* of the load as a whole, in every window */
 	uint32_t rows, n_ring, oldest;
@@ -134,17 +132,17 @@ static void count_callers(struct finder *f)
 /* The snapshot's samples, summed by subject, in order. */
 static int load(struct finder *f, uint32_t i, struct leaves *l)
 {
-	const struct leaf *leaf;
-	size_t n;
-	int err = scene_leaves(f->s, i, &leaf, &n);
+	const struct leaves *all;
+	int err = scene_leaves(f->s, i, &all);
 
 	l->n = 0;
-	for (size_t k = 0; !err && k < n; k++) {
-		uint32_t function = f->c->function_of[leaf[k].node];
+	for (size_t k = 0; !err && k < all->n; k++) {
+		const struct leaf *leaf = &all->leaf[k];
+		uint32_t function = f->c->function_of[leaf->node];
 
-		f->total[leaf[k].node] += leaf[k].count;
+		f->total[leaf->node] += leaf->count;
 		if (function != NO_FUNCTION)
-			f->interval[function] += leaf[k].count;
+			f->interval[function] += leaf->count;
 	}
 	count_callers(f);
 	for (uint32_t k = 0; k < f->n_subjects; k++) {
@@ -181,6 +179,7 @@ static void note_baseline(struct finder *f, uint32_t i, const struct leaves *l)
 	f->all_before += taken(f, i);
 }
 
+/* What one sample of the baseline would be in the snapshots [first, end). */
 static double scale(const struct finder *f, uint32_t first, uint32_t end)
 {
 	uint64_t base_ns = time_ns(f, 0, f->c->baseline);
@@ -190,13 +189,12 @@ static double scale(const struct finder *f, uint32_t first, uint32_t end)
 	return (double)time_ns(f, first, end) / (double)(base_ns ? base_ns : 1);
 }
 
-static int direction(const struct finder *f, uint32_t first, uint32_t end, uint64_t before,
-		     uint64_t after, const struct gate_spread *spread)
+static int direction(const struct finder *f, uint32_t n_after, uint64_t before, uint64_t after,
+		     const struct gate_spread *spread)
 {
-	double by = scale(f, first, end), n_before = f->c->baseline, n_after = end - first;
+	double n = n_after + f->scale * f->scale * f->c->baseline;
 
-	return gate_direction(before, after, by,
-			      gate_careful_variance(spread) * (n_after + by * by * n_before));
+	return gate_direction(before, after, f->scale, gate_careful_variance(spread) * n);
 }
 
 static uint64_t count_in(const struct leaves *l, uint32_t subject)
@@ -230,8 +228,8 @@ static bool is_steady(const struct finder *f, uint32_t i, uint32_t first, uint32
 		gate_note(&spread, subject == NO_FUNCTION
 				       ? taken(f, k)
 				       : count_in(&f->ring[k % f->n_ring], subject));
-	return gate_direction(before, after, scale(f, first, i + 1),
-			      gate_variance(&spread) * (i + 1 - first)) != 0;
+	return gate_direction(before, after, f->scale, gate_variance(&spread) * (i + 1 - first)) !=
+	       0;
 }
 
 static int8_t *row(const struct finder *f, uint32_t i)
@@ -248,10 +246,10 @@ static void pass_gate(struct finder *f, uint32_t i, uint32_t first)
 		return;
 	for (uint32_t k = 0; k < f->n_subjects; k++)
 		if (f->before[k] >= GATE_MIN_SAMPLES || f->after[k] >= GATE_MIN_SAMPLES)
-			mine[k] = (int8_t)direction(f, first, i + 1, f->before[k], f->after[k],
+			mine[k] = (int8_t)direction(f, i + 1 - first, f->before[k], f->after[k],
 						    &f->spread[k]);
 	f->all_passed[i] =
-	    (int8_t)direction(f, first, i + 1, f->all_before, f->all_after, &f->all_spread);
+	    (int8_t)direction(f, i + 1 - first, f->all_before, f->all_after, &f->all_spread);
 }
 
 static struct mover measure(const struct finder *f, uint32_t subject)
@@ -532,6 +530,7 @@ static int look_at(struct finder *f, uint32_t i)
 	if (i + 1 == f->c->baseline)
 		f->worth_before = scene_worth(f->s, 0, i + 1, f->all_before);
 	f->worth_after = scene_worth(f->s, first, i + 1, f->all_after);
+	f->scale = scale(f, first, i + 1);
 	ch->judged = is_judged(f, first);
 	pass_gate(f, i, first);
 	list_candidates(f, i, first);

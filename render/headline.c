@@ -8,9 +8,7 @@
 #include "base/utf8.h"
 #include "render/words.h"
 
-/* Over this share of samples that are lost, truncated or unnamed, that comes first. */
-#define WARN_PERCENT 5
-#define MARK_CELLS   32
+#define MARK_CELLS 32
 
 static const char *const counts[] = {"no", "one", "two", "three"};
 
@@ -34,13 +32,14 @@ __attribute__((format(printf, 2, 3))) static void say(struct sentence *t, const 
 static void say_mark(struct sentence *t, const struct scene *s, const struct mark *mark)
 {
 	const char *end = mark->text + strlen(mark->text), *p = mark->text;
-	char when[TIME_CLOCK_MAX];
+	char when[WORDS_MAX];
 	uint32_t c;
 
 	for (int cells = 0; p < end && cells < MARK_CELLS; cells++)
 		p += utf8_decode(p, end, &c) ?: 1;
-	say(t, " “%.*s%s” at %s", (int)(p - mark->text), mark->text, p < end ? "…" : "",
-	    time_format_clock(when, mark->t_ns, s->opt.utc_offset_s));
+	words_tick(s, mark->t_ns, when, sizeof(when));
+	say(t, " since “%.*s%s” at %s", (int)(p - mark->text), mark->text, p < end ? "…" : "",
+	    when);
 }
 
 /* The mark with which something began that began with this snapshot, or beside it. */
@@ -58,7 +57,6 @@ static void say_since(struct sentence *t, const struct scene *s, uint32_t since)
 	char when[WORDS_MAX];
 
 	if (mark) {
-		say(t, " since");
 		say_mark(t, s, mark);
 		return;
 	}

@@ -9,14 +9,8 @@
 #include "render/core/labels.h"
 
 #define FRACTION_BITS 20
-/* Each snapshot is looked at four times. So many leaves of all are 64 MB; the rest is read again.
- */
+/* Each snapshot is looked at six times. So many leaves of all are 64 MB; the rest is read again. */
 #define KEPT_MAX (4u << 20)
-
-struct leaves {
-	struct leaf *leaf;
-	size_t n, cap;
-};
 
 struct scene_impl {
 	struct dict names;		 /* only its strings: normalised names */
@@ -330,27 +324,33 @@ static void place_marks(struct scene *s)
 	s->timeline.n_cuts = (uint32_t)rec->n_marks;
 }
 
-/* Every window there is, in order, with the leaves of the snapshots in it kept in a ring. */
+static int forget(struct scene *s, uint32_t i, uint64_t *samples)
+{
+	int err = load(s, i);
+
+	if (err)
+		return err;
+	window_subtract(s, &s->impl->now);
+	*samples -= s->rec->snapshot[i].account.taken;
+	return 0;
+}
+
+/* Every window there is, in order. */
 static int first_pass(struct scene *s)
 {
 	struct scene_impl *m = s->impl;
-	uint32_t n = s->timeline.n_snapshots, n_ring = s->timeline.window;
-	struct leaves *ring = xcalloc(n_ring, sizeof(*ring));
 	uint64_t *total = NULL, samples = 0;
 	uint32_t oldest = 0; /* in the window so far */
 	size_t cap = 0;
 	int err = 0;
 
-	for (uint32_t i = 0; i < n && !err; i++) {
-		struct leaves *mine = &ring[i % n_ring];
+	for (uint32_t i = 0; i < s->timeline.n_snapshots && !err; i++) {
 		uint32_t first, end;
 
 		timeline_window(&s->timeline, i, &first, &end);
-		for (; oldest < first; oldest++) {
-			window_subtract(s, &ring[oldest % n_ring]);
-			samples -= s->rec->snapshot[oldest].account.taken;
-		}
-		err = load(s, i);
+		while (oldest < first && !err)
+			err = forget(s, oldest++, &samples);
+		err = err ? err : load(s, i);
 		if (err)
 			break;
 		samples += s->rec->snapshot[i].account.taken;
@@ -361,13 +361,7 @@ static int first_pass(struct scene *s)
 			total = xreallocarray(total, cap, sizeof(*total));
 		}
 		note_peaks(s, total, first, end, samples);
-		free(mine->leaf);
-		*mine = m->now;
-		m->now = (struct leaves){0};
 	}
-	for (uint32_t i = 0; i < n_ring; i++)
-		free(ring[i].leaf);
-	free(ring);
 	free(total);
 	memset(m->count, 0, s->tree.n * sizeof(*m->count));
 	m->unnamed = 0;
@@ -576,13 +570,10 @@ int scene_state(struct scene *s, uint32_t last, struct state *st)
 	return 0;
 }
 
-int scene_leaves(struct scene *s, uint32_t i, const struct leaf **leaf_ret, size_t *n_ret)
+int scene_leaves(struct scene *s, uint32_t i, const struct leaves **leaves_ret)
 {
-	int err = load(s, i);
-
-	*leaf_ret = s->impl->now.leaf;
-	*n_ret = s->impl->now.n;
-	return err;
+	*leaves_ret = &s->impl->now;
+	return load(s, i);
 }
 
 uint64_t scene_worth(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples)

@@ -65,16 +65,18 @@ uint64_t scene_limit(const struct scene *s);
 int scene_state(struct scene *s, uint32_t last, struct state *st);
 
 /* What has a count in one snapshot: nodes of the tree, a node perhaps more than once. */
-struct leaf {
-	uint32_t node;
-	uint64_t count;
+struct leaves {
+	struct leaf {
+		uint32_t node;
+		uint64_t count;
+	} * leaf;
+	size_t n, cap;
 };
 
 /* The leaves of snapshot i, until the next call of a function of the scene. */
-int scene_leaves(struct scene *s, uint32_t i, const struct leaf **leaf_ret, size_t *n_ret);
+int scene_leaves(struct scene *s, uint32_t i, const struct leaves **leaves_ret);
 
-/* What a sample is worth in the snapshots [first, end), with `samples` in all; for scene_value().
- */
+/* For scene_value(): what a sample is worth in the snapshots [first, end), of `samples` in all. */
 uint64_t scene_worth(const struct scene *s, uint32_t first, uint32_t end, uint64_t samples);
 uint64_t scene_value(uint64_t count, uint64_t worth);
 

@@ -10,9 +10,6 @@
 #include "render/strip.h"
 #include "render/words.h"
 
-/* Over this share of lost, truncated or unnamed samples the footer warns. */
-#define WARN_PERCENT 5
-
 static void draw_ruler_ticks(const struct surround *s, struct canvas *c)
 {
 	const struct geometry *geo = s->geo;
@@ -76,6 +73,11 @@ static int snapshot_x(const struct surround *s, uint32_t i)
 	return s->geo->margin + strip_x(s->scene, t, s->geo->flame_width);
 }
 
+static int mark_x(const struct surround *s, size_t i)
+{
+	return s->geo->margin + strip_x(s->scene, s->scene->rec->mark[i].t_ns, s->geo->flame_width);
+}
+
 /* What is compared with, as a bracket, and the marks as lines of dashes. */
 static void draw_marks(const struct surround *s, struct canvas *c)
 {
@@ -92,7 +94,7 @@ static void draw_marks(const struct surround *s, struct canvas *c)
 		canvas_rect(c, s->chrome->muted, end - thick, top, thick, dash);
 	}
 	for (size_t i = 0; i < rec->n_marks; i++) {
-		int x = geo->margin + strip_x(s->scene, rec->mark[i].t_ns, geo->flame_width);
+		int x = mark_x(s, i);
 
 		for (int y = top; y < geo->strip_bottom; y += dash + dash / 2)
 			canvas_rect(c, s->chrome->accent, x - thick / 2, y, thick,
@@ -218,45 +220,52 @@ static void draw_ruler_words(const struct surround *s, struct image *img)
 	}
 }
 
-/* To the right of its line, else to the left, else not at all: no text lies on another. */
+/* Inside its bracket, if there is room; where the next words may begin. */
+static int draw_baseline_words(const struct surround *s, struct image *img, int from, int y)
+{
+	const struct geometry *geo = s->geo;
+	struct text_style style = {FACE_REGULAR, geometry_px(geo, 21), s->chrome->text};
+	int pad = geometry_px(geo, 8);
+	char words[WORDS_MAX];
+
+	if (!s->scene->changes->baseline)
+		return from;
+	headline_baseline(s->scene, words, sizeof(words));
+	if (from + text_width(s->text, &style, words) + pad >
+	    snapshot_x(s, s->scene->changes->baseline))
+		return from;
+	return from + 2 * pad +
+	       text_draw(s->text, img, &style, ALIGN_LEFT, from, y, 0, geo->width, words);
+}
+
+/* To the left of its line, else to the right, else not at all: no text lies on another. */
 static void draw_mark_words(const struct surround *s, struct image *img)
 {
 	const struct geometry *geo = s->geo;
 	const struct recording *rec = s->scene->rec;
-	struct text_style style = {FACE_REGULAR, geometry_px(geo, 21), s->chrome->text};
+	struct text_style style = {FACE_BOLD, geometry_px(geo, 21), s->chrome->accent};
 	int y = geo->strip_top + geometry_px(geo, 26), pad = geometry_px(geo, 8);
-	int free_from = geo->margin + pad, right = geo->width - geo->margin - geometry_px(geo, 40);
-	char words[WORDS_MAX], fitted[LABEL_MAX_BYTES];
+	int right = geo->width - geo->margin - geometry_px(geo, 40);
+	int free_from = draw_baseline_words(s, img, geo->margin + pad, y);
+	char fitted[LABEL_MAX_BYTES];
 
-	if (s->scene->changes->baseline) {
-		int room = snapshot_x(s, s->scene->changes->baseline) - free_from - pad;
-
-		headline_baseline(s->scene, words, sizeof(words));
-		if (text_width(s->text, &style, words) <= room)
-			free_from += text_draw(s->text, img, &style, ALIGN_LEFT, free_from, y, 0,
-					       geo->width, words) +
-				     2 * pad;
-	}
-	style = (struct text_style){FACE_BOLD, geometry_px(geo, 21), s->chrome->accent};
 	for (size_t i = 0; i < rec->n_marks; i++) {
-		int x = geo->margin + strip_x(s->scene, rec->mark[i].t_ns, geo->flame_width), width;
-		int next =
-		    i + 1 < rec->n_marks
-			? geo->margin + strip_x(s->scene, rec->mark[i + 1].t_ns, geo->flame_width)
-			: right;
+		int x = mark_x(s, i), next = i + 1 < rec->n_marks ? mark_x(s, i + 1) : right, width;
 
 		label_cut(text_advances(s->text, style.face), style.size_px, geo->flame_width / 4,
 			  rec->mark[i].text, fitted);
 		width = text_width(s->text, &style, fitted);
-		if (x - pad - width >= free_from)
+		if (x - pad - width >= free_from) {
 			text_draw(s->text, img, &style, ALIGN_RIGHT, x - pad, y, 0, geo->width,
 				  fitted);
-		else if (x + pad + width < next)
+			free_from = x + pad;
+		} else if (x + pad + width < next) {
 			text_draw(s->text, img, &style, ALIGN_LEFT, x + pad, y, 0, geo->width,
 				  fitted);
-		else
-			width = -pad;
-		free_from = x + pad + (x - pad - width >= free_from ? 0 : width + pad);
+			free_from = x + width + 2 * pad;
+		} else {
+			free_from = x + pad;
+		}
 	}
 }
 

@@ -150,42 +150,45 @@ void words_title(const struct scene *s, char *buf, size_t size)
 		snprintf(buf, size, "flame graph over time");
 }
 
+/* "all 8 CPUs · 99 Hz · by unwind tables" */
+static void sampled(const struct scene *s, char *what, size_t size)
+{
+	const struct recording_meta *meta = &s->rec->meta;
+
+	*what = '\0';
+	if (*meta->filter)
+		snprintf(what, size, "%.60s · ", meta->filter);
+	else if (meta->follows_command)
+		snprintf(what, size, "with its descendants · ");
+	else if (s->is_off_cpu)
+		snprintf(what, size, "all processes · ");
+	else if (meta->online_cpus)
+		snprintf(what, size, "all %u CPUs · ", meta->online_cpus);
+	if (s->is_off_cpu)
+		snprintf(what + strlen(what), size - strlen(what), "off the CPU · ");
+	else if (recording_n_series(meta) > 1)
+		snprintf(what + strlen(what), size - strlen(what), "on the CPU · ");
+	if (meta->freq_hz)
+		snprintf(what + strlen(what), size - strlen(what), "%u Hz · ", meta->freq_hz);
+	if (*meta->unwinder)
+		snprintf(what + strlen(what), size - strlen(what), "by %s · ", meta->unwinder);
+}
+
 void words_subtitle(const struct scene *s, char *buf, size_t size)
 {
 	const struct recording_meta *meta = &s->rec->meta;
 	uint64_t shows = s->timeline.window * (meta->interval_ns ? meta->interval_ns
 								 : s->rec->snapshot[0].t1_ns -
 								       s->rec->snapshot[0].t0_ns);
-	char window[32], what[128] = "";
+	char window[32], what[128];
 
-	span(shows, window, sizeof(window));
-	if (s->opt.subtitle) {
-		snprintf(buf, size, "%s · image shows %s", s->opt.subtitle,
-			 s->timeline.mode == MODE_CUMULATIVE ? "all since the start" : window);
-		return;
-	}
-	if (*meta->filter)
-		snprintf(what, sizeof(what), "%.60s · ", meta->filter);
-	else if (meta->follows_command)
-		snprintf(what, sizeof(what), "with its descendants · ");
-	else if (s->is_off_cpu)
-		snprintf(what, sizeof(what), "all processes · ");
-	else if (meta->online_cpus)
-		snprintf(what, sizeof(what), "all %u CPUs · ", meta->online_cpus);
-	if (s->is_off_cpu)
-		snprintf(what + strlen(what), sizeof(what) - strlen(what), "off the CPU · ");
-	else if (recording_n_series(meta) > 1)
-		snprintf(what + strlen(what), sizeof(what) - strlen(what), "on the CPU · ");
-	if (meta->freq_hz)
-		snprintf(what + strlen(what), sizeof(what) - strlen(what), "%u Hz · ",
-			 meta->freq_hz);
-	if (*meta->unwinder)
-		snprintf(what + strlen(what), sizeof(what) - strlen(what), "by %s · ",
-			 meta->unwinder);
-	if (s->timeline.mode == MODE_CUMULATIVE)
-		snprintf(buf, size, "%simage shows all since the start", what);
+	if (s->opt.subtitle)
+		snprintf(what, sizeof(what), "%.110s · ", s->opt.subtitle);
 	else
-		snprintf(buf, size, "%simage shows %s", what, window);
+		sampled(s, what, sizeof(what));
+	span(shows, window, sizeof(window));
+	snprintf(buf, size, "%simage shows %s", what,
+		 s->timeline.mode == MODE_CUMULATIVE ? "all since the start" : window);
 }
 
 void words_clock(const struct scene *s, uint64_t time_ns, char *buf, size_t size)

@@ -12,6 +12,9 @@
  */
 #define WORDS_MAX 160
 
+/* Over this share of lost, truncated or unnamed samples a picture warns. */
+#define WARN_PERCENT 5
+
 void words_title(const struct scene *s, char *buf, size_t size);
 /* "all 8 CPUs · 99 Hz · image shows 5 s" */
 void words_subtitle(const struct scene *s, char *buf, size_t size);

@@ -37,6 +37,7 @@ struct film {
 	struct recording rec;
 	struct scene *scene;
 	unsigned snapshot;
+	bool undated;
 };
 
 static void begin(struct film *f)
@@ -47,7 +48,7 @@ static void begin(struct film *f)
 
 static void next(struct film *f)
 {
-	strbuf_addf(&f->text, "# t=%u.0 dur=1\n", 1763647360 + f->snapshot++);
+	strbuf_addf(&f->text, "# t=%u.0 dur=1\n", (f->undated ? 0 : 1763647360) + f->snapshot++);
 }
 
 static void add(struct film *f, const char *name, unsigned count)
@@ -186,9 +187,8 @@ TEST(bursts_are_no_change)
 }
 
 /* 60 s, and from 30 s on three of five functions have other counts. */
-static void step(struct film *f, const struct render_options *opt, double mark_s)
+static void fill(struct film *f, const struct render_options *opt, double mark_s)
 {
-	begin(f);
 	for (int t = 0; t < 60; t++) {
 		bool later = t >= 30;
 
@@ -200,6 +200,12 @@ static void step(struct film *f, const struct render_options *opt, double mark_s
 		add(f, "rare", 1);
 	}
 	end(f, opt, mark_s);
+}
+
+static void step(struct film *f, const struct render_options *opt, double mark_s)
+{
+	begin(f);
+	fill(f, opt, mark_s);
 }
 
 TEST(what_changed_is_named_and_counted)
@@ -233,6 +239,18 @@ TEST(without_a_mark_the_first_quarter_is_the_baseline)
 	CHECK_STR(headline(&f, 24), "1.5 CPUs busy, no significant change");
 	CHECK_STR(headline(&f, 45),
 		  "1.5 → 3.1 CPUs busy since 14:03:10; two functions grew by 2.0");
+	deinit(&f);
+}
+
+TEST(what_has_no_date_is_told_from_its_start)
+{
+	struct film f;
+
+	begin(&f);
+	f.undated = true;
+	fill(&f, &(struct render_options){0}, 30);
+	CHECK_STR(headline(&f, 40), "1.5 → 3.1 CPUs busy since “deploy” at 0:30; two functions "
+				    "grew by 2.0");
 	deinit(&f);
 }
 
