@@ -123,8 +123,7 @@ const struct option_def option_table[] = {
      .read = value_flag, AT(record.lines)},
     {"debuginfod", 0, NULL, SYMBOLIZER, GROUP_NAMES,
      "Fetch missing symbols from the servers of DEBUGINFOD_URLS (record: when it has ended), for "
-     "two "
-     "minutes at most",
+     "two minutes at most",
      .read = value_flag, AT(record.debuginfod)},
     {"debug-files", 0, "FOLDER", SYMBOLIZER, GROUP_NAMES,
      "Look for separate debug files there too, in the order of /usr/lib/debug", NULL,
@@ -198,8 +197,7 @@ const struct option_def option_table[] = {
      .read = value_string, AT(render.title)},
     {"tz", 0, "ZONE", PICTURES, GROUP_PICTURE,
      "Clock of the pictures: UTC (default), +02:00, or a name such as Europe/Berlin, as it was "
-     "when "
-     "the recording began",
+     "when the recording began",
      .read = value_zone, AT(zone)},
     {"subtitle", 0, "TEXT", PICTURES, GROUP_PICTURE,
      "The line under the title (default: what was sampled, and how)", .read = value_string,
@@ -219,8 +217,7 @@ const struct option_def option_table[] = {
     {"to", 0, "TIME", RENDERER, GROUP_PICTURE, "End there", .read = value_time, AT(to)},
     {"mark", 0, "TIME|TEXT", PICTURES, GROUP_PICTURE,
      "Mark what happened then, on the strip and in the headline; what came before the first mark "
-     "is "
-     "what later images are compared with",
+     "is what later images are compared with",
      .read = value_mark},
     {"marks", 0, "FILE", PICTURES, GROUP_PICTURE,
      "Marks from a file with a line TIME|TEXT for each", NULL, COMPLETE_FILE, .read = value_string,

@@ -1,10 +1,10 @@
-#include <unistd.h>
-#include <stdlib.h>
 #include "base/timespan.h"
 
 #include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tests/test.h"
 
