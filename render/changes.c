@@ -6,18 +6,7 @@
 #include "base/hash.h"
 #include "base/xalloc.h"
 #include "render/core/gate.h"
-
-#define SECOND_NS 1000000000ull
-/* A mover is shown so long at least, in time of the film. */
-#define STAY_NS (2 * SECOND_NS)
-/* Beyond the greatest of so many changes nobody looks; at most 64. */
-#define CANDIDATES_MAX 64
-
-/* A candidate for a place among the movers. */
-struct candidate {
-	struct mover mover;
-	uint64_t by; /* |after - before| */
-};
+#include "render/movers.h"
 
 struct finder {
 	struct changes *c;
@@ -28,17 +17,13 @@ struct finder {
 	uint64_t *total;	  /* of each node, with its callees, in that snapshot */
 	bool *outermost;	  /* of each node: its function calls it nowhere below */
 	uint32_t n_subjects;
-	uint32_t *node, *first_node;		/* those of each function */
-	uint64_t *bit_of;			/* of each function: its candidate; 0: none */
 	struct gate_spread *spread, all_spread; /* of each subject, over the baseline */
 	uint64_t all_before, all_after, worth_before, worth_after;
 	double scale;	    /* of the window at hand */
 	int8_t *passed;	    /* the gate: direction of each subject, in the last rows windows */
 	int8_t *all_passed; /* of the load as a whole, in every window */
 	uint32_t rows, n_ring, oldest;
-	struct candidate *candidate;
-	uint32_t n_candidates;
-	uint32_t shown_from[MOVERS_MAX];
+	struct movers movers;
 };
 
 static void number_functions(struct changes *c, const struct scene *s)
@@ -77,32 +62,6 @@ static bool is_outermost(const struct changes *c, const struct tree *t, uint32_t
 		if (c->function_of[p] == c->function_of[i])
 			return false;
 	return c->function_of[i] != NO_FUNCTION;
-}
-
-static void list_nodes(struct finder *f)
-{
-	const struct changes *c = f->c;
-	const struct tree *t = &f->s->tree;
-	uint32_t *fill = xcalloc(c->n_functions + 1, sizeof(*fill));
-
-	f->total = xcalloc(t->n, sizeof(*f->total));
-	f->outermost = xcalloc(t->n, sizeof(*f->outermost));
-	f->node = xcalloc(t->n, sizeof(*f->node));
-	f->bit_of = xcalloc(c->n_functions + 1, sizeof(*f->bit_of));
-	f->first_node = xcalloc(c->n_functions + 2, sizeof(*f->first_node));
-	for (uint32_t i = 0; i < t->n; i++) {
-		f->outermost[i] = is_outermost(c, t, i);
-		if (c->function_of[i] != NO_FUNCTION)
-			f->first_node[c->function_of[i] + 1]++;
-	}
-	for (uint32_t k = 0; k < c->n_functions; k++) {
-		f->first_node[k + 1] += f->first_node[k];
-		fill[k] = f->first_node[k];
-	}
-	for (uint32_t i = 0; i < t->n; i++)
-		if (c->function_of[i] != NO_FUNCTION)
-			f->node[fill[c->function_of[i]]++] = i;
-	free(fill);
 }
 
 static void plan_baseline(struct changes *c, const struct scene *s)
@@ -258,201 +217,41 @@ static struct mover measure(const struct finder *f, uint32_t subject)
 			      scene_value(f->after[subject], f->worth_after)};
 }
 
-static uint64_t distance(const struct mover *m)
-{
-	return m->after > m->before ? m->after - m->before : m->before - m->after;
-}
-
-static int by_distance(const void *a, const void *b)
-{
-	const struct candidate *x = a, *y = b;
-
-	if (x->by != y->by)
-		return x->by > y->by ? -1 : 1;
-	return x->mover.subject < y->mover.subject ? -1 : 1;
-}
-
-/* `below` stands somewhere in a stack above `above`, or is it. */
-static bool stands_on(const struct finder *f, uint32_t below, uint32_t above)
-{
-	const struct changes *c = f->c;
-
-	for (uint32_t k = f->first_node[below]; k < f->first_node[below + 1]; k++)
-		for (uint32_t i = f->node[k]; i; i = f->s->tree.parent[i])
-			if (c->function_of[i] == above)
-				return true;
-	return false;
-}
-
-/* Samples of y are among those of x. */
-static bool holds(const struct finder *f, const struct mover *x, const struct mover *y)
-{
-	return mover_has_callees(f->c, x) &&
-	       stands_on(f, mover_function(f->c, y), mover_function(f->c, x));
-}
-
-/* Which candidates with callees hold each candidate, as bits. */
-static void find_holders(struct finder *f, uint64_t *holders)
-{
-	const struct changes *c = f->c;
-
-	for (uint32_t k = 0; k < f->n_candidates; k++)
-		if (mover_has_callees(c, &f->candidate[k].mover))
-			f->bit_of[mover_function(c, &f->candidate[k].mover)] = UINT64_C(1) << k;
-	for (uint32_t k = 0; k < f->n_candidates; k++) {
-		uint32_t function = mover_function(c, &f->candidate[k].mover);
-
-		holders[k] = 0;
-		for (uint32_t n = f->first_node[function]; n < f->first_node[function + 1]; n++)
-			for (uint32_t i = f->node[n]; i; i = f->s->tree.parent[i])
-				if (c->function_of[i] != NO_FUNCTION)
-					holders[k] |= f->bit_of[c->function_of[i]];
-		holders[k] &= ~(UINT64_C(1) << k);
-	}
-	for (uint32_t k = 0; k < f->n_candidates; k++)
-		f->bit_of[mover_function(c, &f->candidate[k].mover)] = 0;
-}
-
-/*
- * A caller is not told of where most of its change is that of candidates which it calls: the
- * outermost of them add up. Of two that call each other the later is taken for the caller.
- */
-static bool is_explained(const struct finder *f, const uint64_t *holders, uint32_t x)
-{
-	uint64_t inside = 0, by = 0; /* what x holds and that went its way */
-
-	for (uint32_t y = 0; y < f->n_candidates; y++) {
-		const struct mover *a = &f->candidate[x].mover, *b = &f->candidate[y].mover;
-		bool both = holders[x] >> y & 1;
-
-		if (holders[y] >> x & 1 && (!both || y < x) &&
-		    (a->after > a->before) == (b->after > b->before))
-			inside |= UINT64_C(1) << y;
-	}
-	for (uint32_t y = 0; y < f->n_candidates; y++)
-		if (inside >> y & 1 && !(holders[y] & inside))
-			by += f->candidate[y].by;
-	return by >= f->candidate[x].by / 10 * 7 && by;
-}
-
-static void drop_explained(struct finder *f)
-{
-	uint64_t holders[CANDIDATES_MAX];
-	bool drop[CANDIDATES_MAX];
-	uint32_t n = 0;
-
-	find_holders(f, holders);
-	for (uint32_t k = 0; k < f->n_candidates; k++)
-		drop[k] = is_explained(f, holders, k);
-	for (uint32_t k = 0; k < f->n_candidates; k++)
-		if (!drop[k])
-			f->candidate[n++] = f->candidate[k];
-	f->n_candidates = n;
-}
-
 static void drop_unsteady(struct finder *f, uint32_t i, uint32_t first)
 {
+	struct movers *m = &f->movers;
 	uint32_t n = 0;
 
-	for (uint32_t k = 0; k < f->n_candidates; k++)
-		if (is_steady(f, i, first, f->candidate[k].mover.subject))
-			f->candidate[n++] = f->candidate[k];
-	f->n_candidates = n;
+	for (uint32_t k = 0; k < m->n; k++)
+		if (is_steady(f, i, first, m->candidate[k].mover.subject))
+			m->candidate[n++] = m->candidate[k];
+	m->n = n;
 }
 
-/* Those that passed in this window and in the one before it, most first. */
-static void list_candidates(struct finder *f, uint32_t i, uint32_t first)
+/* Those that passed in this window and in the one before it. */
+static void find_movers(struct finder *f, uint32_t i, uint32_t first, struct change *ch)
 {
 	const int8_t *mine = row(f, i), *earlier = first ? row(f, first - 1) : NULL;
 
-	f->n_candidates = 0;
+	f->movers.n = 0;
 	for (uint32_t k = 0; earlier && k < f->n_subjects; k++) {
-		struct candidate *c = &f->candidate[f->n_candidates];
+		struct mover m;
 
 		if (!mine[k] || mine[k] != earlier[k])
 			continue;
-		c->mover = measure(f, k);
-		c->by = distance(&c->mover);
-		if (c->by >= f->s->full / 100)
-			f->n_candidates++;
+		m = measure(f, k);
+		movers_add(&f->movers, &m);
 	}
-	qsort(f->candidate, f->n_candidates, sizeof(*f->candidate), by_distance);
-	if (f->n_candidates > CANDIDATES_MAX)
-		f->n_candidates = CANDIDATES_MAX;
+	movers_sort(&f->movers);
 	drop_unsteady(f, i, first);
-	drop_explained(f);
-}
-
-static bool is_candidate(const struct finder *f, uint32_t subject)
-{
-	for (uint32_t k = 0; k < f->n_candidates; k++)
-		if (f->candidate[k].mover.subject == subject)
-			return true;
-	return false;
-}
-
-/* It is shown, or samples of it are. */
-static bool is_shown(const struct finder *f, const struct change *ch, const struct mover *m)
-{
-	for (int p = 0; p < MOVERS_MAX; p++) {
-		const struct mover *shown = &ch->mover[p];
-
-		if (shown->subject != NO_FUNCTION &&
-		    (shown->subject == m->subject || holds(f, shown, m) || holds(f, m, shown)))
-			return true;
-	}
-	return false;
-}
-
-/* Snapshots that pass in STAY_NS of the film. */
-static uint32_t stay(const struct timeline *tl)
-{
-	uint64_t step_ns = tl->steps_ns / tl->n_steps;
-
-	return (uint32_t)((STAY_NS + step_ns - 1) / (step_ns ? step_ns : 1)) *
-	       tl->intervals_per_step;
-}
-
-/* Where a candidate goes: an empty place, or that of the least, if it grew old and is far less. */
-static int place_for(const struct finder *f, const struct change *ch, uint32_t i,
-		     const struct candidate *c)
-{
-	int least = -1;
-
-	for (int p = 0; p < MOVERS_MAX; p++) {
-		if (ch->mover[p].subject == NO_FUNCTION)
-			return p;
-		if (i - f->shown_from[p] >= stay(&f->s->timeline) &&
-		    (least < 0 || distance(&ch->mover[p]) < distance(&ch->mover[least])))
-			least = p;
-	}
-	return least >= 0 && c->by / 5 * 4 > distance(&ch->mover[least]) ? least : -1;
-}
-
-/* Who is shown stays at its place, so that a number means one function as long as it is there. */
-static void choose_movers(struct finder *f, uint32_t i, struct change *ch)
-{
 	for (int p = 0; p < MOVERS_MAX; p++) {
 		uint32_t subject = i ? f->c->of[i - 1].mover[p].subject : NO_FUNCTION;
 
-		if (subject != NO_FUNCTION && !is_candidate(f, subject) &&
-		    i - f->shown_from[p] >= stay(&f->s->timeline))
-			subject = NO_FUNCTION;
-		ch->mover[p] = (struct mover){NO_FUNCTION, 0, 0};
+		ch->mover[p] = (struct mover){.subject = NO_FUNCTION};
 		if (subject != NO_FUNCTION)
 			ch->mover[p] = measure(f, subject);
 	}
-	for (uint32_t k = 0; k < f->n_candidates; k++) {
-		int p;
-
-		if (is_shown(f, ch, &f->candidate[k].mover))
-			continue;
-		p = place_for(f, ch, i, &f->candidate[k]);
-		if (p < 0)
-			continue;
-		ch->mover[p] = f->candidate[k].mover;
-		f->shown_from[p] = i;
-	}
+	movers_choose(&f->movers, i, ch);
 }
 
 static uint64_t load_of(const struct scene *s, uint32_t i)
@@ -533,10 +332,20 @@ static int look_at(struct finder *f, uint32_t i)
 	f->scale = scale(f, first, i + 1);
 	ch->judged = is_judged(f, first);
 	pass_gate(f, i, first);
-	list_candidates(f, i, first);
-	choose_movers(f, i, ch);
+	find_movers(f, i, first, ch);
 	judge_load(f, i, first, ch);
 	return 0;
+}
+
+/* Of a film so short that no image is judged, nothing is compared, and no baseline shown. */
+static void drop_unjudged(struct changes *c, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (c->of[i].judged)
+			return;
+	free(c->of);
+	c->of = NULL;
+	c->baseline = 0;
 }
 
 int changes_find(struct changes *c, struct scene *s)
@@ -555,7 +364,11 @@ int changes_find(struct changes *c, struct scene *s)
 		return 0;
 	c->of = xcalloc(n, sizeof(*c->of));
 	f.n_subjects = 2 * c->n_functions;
-	list_nodes(&f);
+	movers_init(&f.movers, c, s);
+	f.total = xcalloc(s->tree.n, sizeof(*f.total));
+	f.outermost = xcalloc(s->tree.n, sizeof(*f.outermost));
+	for (uint32_t i = 0; i < s->tree.n; i++)
+		f.outermost[i] = is_outermost(c, &s->tree, i);
 	f.ring = xcalloc(f.n_ring, sizeof(*f.ring));
 	f.before = xcalloc(f.n_subjects, sizeof(*f.before));
 	f.after = xcalloc(f.n_subjects, sizeof(*f.after));
@@ -563,15 +376,13 @@ int changes_find(struct changes *c, struct scene *s)
 	f.spread = xcalloc(f.n_subjects, sizeof(*f.spread));
 	f.passed = xcalloc(f.rows, (size_t)f.n_subjects + 1);
 	f.all_passed = xcalloc(n, sizeof(*f.all_passed));
-	f.candidate = xcalloc((size_t)f.n_subjects + 1, sizeof(*f.candidate));
 	for (uint32_t i = 0; i < n && !err; i++)
 		err = look_at(&f, i);
+	drop_unjudged(c, n);
 	for (uint32_t i = 0; i < f.n_ring; i++)
 		free(f.ring[i].leaf);
 	free(f.ring);
-	free(f.node);
-	free(f.bit_of);
-	free(f.first_node);
+	movers_deinit(&f.movers);
 	free(f.outermost);
 	free(f.total);
 	free(f.before);
@@ -580,7 +391,6 @@ int changes_find(struct changes *c, struct scene *s)
 	free(f.spread);
 	free(f.passed);
 	free(f.all_passed);
-	free(f.candidate);
 	return err;
 }
 

@@ -353,12 +353,17 @@ TEST(nothing_is_compared_where_that_makes_no_sense)
 	CHECK(!f.scene->changes->of);
 	CHECK_STR(headline(&f, 59), "2.3 CPUs busy");
 	deinit(&f);
-	begin(&f);
-	next(&f);
-	add(&f, "a", 100);
-	end(&f, &(struct render_options){0}, 0);
-	CHECK_STR(headline(&f, 0), "1.0 CPUs busy");
-	deinit(&f);
+	for (int n = 1; n < 10; n += 6) {
+		begin(&f);
+		for (int t = 0; t < n; t++) {
+			next(&f);
+			add(&f, "a", 100);
+		}
+		end(&f, &(struct render_options){0}, 0);
+		CHECK_STR(headline(&f, n - 1), "1.0 CPUs busy");
+		CHECK_EQ(f.scene->changes->baseline, 0);
+		deinit(&f);
+	}
 }
 
 TEST_MAIN()
